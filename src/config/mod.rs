@@ -1,0 +1,27 @@
+//! The settings of a server: typed, documented, and checked whole before anything starts.
+//!
+//! Three layers, each winning over the one before it: `config/default.toml` (embedded in the
+//! binary; it holds every option), one TOML file, and environment variables
+//! `USHER__SECTION__KEY`. Loading reports **every** fault at once, never only the first.
+//!
+//! Nothing here opens a socket, a database or a log: the rest of the server is handed a
+//! [`Config`] that has already been found sound, and reads no environment of its own.
+
+mod database_url;
+mod effective;
+mod fault;
+mod load;
+mod ranges;
+mod secret;
+mod sections;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+pub use database_url::DatabaseBackend;
+pub use fault::{ConfigFault, ConfigFaults};
+pub use sections::{
+    AuthConfig, Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig,
+    LogFormat, PresenceConfig, RoomsConfig, SocketConfig, SqliteSynchronous, StoreConfig,
+    UncreatedRooms,
+};

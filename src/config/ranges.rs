@@ -1,0 +1,56 @@
+//! Which numbers an option accepts: one row for every option that is a number.
+
+use std::ops::RangeInclusive;
+
+const KIB: i128 = 1024;
+const MIB: i128 = 1024 * KIB;
+const SECOND: i128 = 1000;
+const HOUR: i128 = 3600 * SECOND;
+const DAY: i128 = 24 * HOUR;
+
+/// Smallest and largest value of each numeric option. The bounds keep out what cannot work and what
+/// is surely a slip of the keyboard, not what is merely unwise.
+pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
+    ("http.threads", 0..=1024),
+    ("http.max_connections", 1..=10_000_000),
+    ("http.header_timeout_ms", 10..=HOUR),
+    ("http.max_body_bytes", KIB..=64 * MIB),
+    ("http.shutdown_timeout_ms", 0..=HOUR),
+    ("socket.ping_interval_ms", 10..=HOUR),
+    ("socket.ping_timeout_ms", 10..=HOUR),
+    ("socket.connect_timeout_ms", 10..=HOUR),
+    ("socket.max_message_bytes", KIB..=64 * MIB),
+    ("socket.max_packets_queued", 1..=65_536),
+    ("socket.send_queue_bytes", KIB..=KIB * MIB),
+    ("socket.slow_consumer_timeout_ms", 10..=HOUR),
+    ("socket.commands_in_flight", 1..=65_536),
+    ("socket.max_rooms_per_connection", 1..=1024),
+    ("auth.leeway_secs", 0..=3600),
+    ("database.max_connections", 1..=1024),
+    ("database.acquire_timeout_ms", 10..=HOUR),
+    ("database.write_window_ms", 0..=SECOND),
+    ("database.write_batch", 1..=10_000),
+    ("database.write_queue", 1..=1_000_000),
+    ("database.meeting_cache", 0..=10_000_000),
+    ("database.meeting_cache_ttl_ms", 0..=DAY),
+    ("presence.leave_after_lost_ms", 0..=HOUR),
+    ("presence.leave_after_close_ms", 0..=HOUR),
+    ("rooms.role_grace_ms", 0..=DAY),
+    ("rooms.max_participants", 1..=100_000),
+    ("rooms.max_connections_per_participant", 1..=1024),
+    ("rooms.queue", 1..=1_000_000),
+    ("rooms.log_length", 1..=100_000),
+    ("rooms.idle_close_ms", 0..=DAY),
+    ("limits.name_chars", 1..=1024),
+    ("limits.image_url_bytes", 16..=16 * KIB),
+    ("limits.description_chars", 0..=100_000),
+    ("limits.page_size_max", 1..=1000),
+];
+
+/// What the option `key` accepts; nothing when it is not a number.
+pub(super) fn range_of(key: &str) -> Option<&'static RangeInclusive<i128>> {
+    RANGES
+        .iter()
+        .find(|(name, _)| *name == key)
+        .map(|(_, range)| range)
+}

@@ -1,0 +1,386 @@
+//! The settings as the rest of the server sees them.
+//!
+//! The defaults named here are those of `config/default.toml`, which a test compares with these
+//! structs. Serialising masks every secret; `Debug` shows none.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::thread;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::database_url::{self, DatabaseBackend};
+use super::secret;
+
+/// All settings, checked.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP server.
+    pub http: HttpConfig,
+    /// Socket.IO connections.
+    pub socket: SocketConfig,
+    /// Who the server believes.
+    pub auth: AuthConfig,
+    /// The database of meetings, grants and bans.
+    pub database: DatabaseConfig,
+    /// Where live rooms are kept.
+    pub store: StoreConfig,
+    /// When a participant who has gone counts as having left.
+    pub presence: PresenceConfig,
+    /// The rules and bounds of rooms.
+    pub rooms: RoomsConfig,
+    /// Bounds on what clients send and ask for.
+    pub limits: LimitsConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// `[http]`: the HTTP server.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// IP address and port to listen on; port 0 lets the system choose. Default `127.0.0.1:8080`.
+    ///
+    /// Anything but loopback needs [`AuthConfig::hs256_secret`].
+    pub listen: SocketAddr,
+    /// Event loops, that is threads that serve connections. Default 0: see [`Self::event_loops`].
+    pub threads: usize,
+    /// Open connections, HTTP and WebSocket together; further ones are refused. Default 100,000.
+    ///
+    /// Each needs a file descriptor: the limit of the process must be higher.
+    pub max_connections: usize,
+    /// Milliseconds in which a client must have sent its request headers. Default 10,000.
+    pub header_timeout_ms: u64,
+    /// Largest request body in bytes. Default 64 KiB.
+    pub max_body_bytes: usize,
+    /// Milliseconds that a shutdown waits for open requests and queued writes before it cuts them
+    /// off. Default 10,000.
+    pub shutdown_timeout_ms: u64,
+    /// Lets a server without [`AuthConfig::hs256_secret`] listen on a public address. Default false.
+    ///
+    /// Danger: such a server believes any user id, so anybody who reaches it is any host.
+    pub allow_unauthenticated_public: bool,
+}
+
+impl HttpConfig {
+    /// How many event loops to run: [`Self::threads`], or one fewer than the cores, at least one.
+    #[must_use]
+    pub fn event_loops(&self) -> usize {
+        match self.threads {
+            0 => {
+                let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                cores.saturating_sub(1).max(1)
+            }
+            threads => threads,
+        }
+    }
+
+    /// Whether only this machine can reach the server.
+    #[must_use]
+    pub const fn is_loopback(&self) -> bool {
+        self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// [`Self::header_timeout_ms`].
+    #[must_use]
+    pub const fn header_timeout(&self) -> Duration {
+        Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// [`Self::shutdown_timeout_ms`].
+    #[must_use]
+    pub const fn shutdown_timeout(&self) -> Duration {
+        Duration::from_millis(self.shutdown_timeout_ms)
+    }
+}
+
+/// `[socket]`: Socket.IO connections.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketConfig {
+    /// Path of the endpoint. Default `/socket.io`.
+    pub path: String,
+    /// Milliseconds between the server's pings. Default 10,000.
+    pub ping_interval_ms: u64,
+    /// Milliseconds after which a client that left a ping unanswered is lost. Default 8,000.
+    pub ping_timeout_ms: u64,
+    /// Milliseconds after which a transport that has not joined the namespace is closed. Default
+    /// 10,000.
+    pub connect_timeout_ms: u64,
+    /// Largest message, and largest frame, from a client in bytes. Default 64 KiB.
+    ///
+    /// The connection is closed on a larger one.
+    pub max_message_bytes: usize,
+    /// Packets that the Socket.IO library queues per connection before an emit fails. Default 128.
+    pub max_packets_queued: usize,
+    /// Bytes that may wait for one slow reader, beyond one snapshot, before it counts as lagging.
+    /// Default 1 MiB.
+    ///
+    /// Times [`HttpConfig::max_connections`] this is the memory that slow readers can take.
+    pub send_queue_bytes: usize,
+    /// Milliseconds in which a lagging reader must have caught up, or it is disconnected. Default
+    /// 5,000.
+    pub slow_consumer_timeout_ms: u64,
+    /// Commands of one connection that may be under way; further ones are refused. Default 512.
+    pub commands_in_flight: usize,
+    /// Rooms that one connection may be in at the same time. Default 16.
+    pub max_rooms_per_connection: usize,
+}
+
+impl SocketConfig {
+    /// [`Self::ping_interval_ms`].
+    #[must_use]
+    pub const fn ping_interval(&self) -> Duration {
+        Duration::from_millis(self.ping_interval_ms)
+    }
+
+    /// [`Self::ping_timeout_ms`].
+    #[must_use]
+    pub const fn ping_timeout(&self) -> Duration {
+        Duration::from_millis(self.ping_timeout_ms)
+    }
+
+    /// [`Self::connect_timeout_ms`].
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    /// [`Self::slow_consumer_timeout_ms`].
+    #[must_use]
+    pub const fn slow_consumer_timeout(&self) -> Duration {
+        Duration::from_millis(self.slow_consumer_timeout_ms)
+    }
+}
+
+/// `[auth]`: who the server believes.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Key of the HS256 tokens that name a user, at least 16 bytes. Default none (empty).
+    ///
+    /// Danger: without it the server believes any user id. Whoever has it is any user.
+    #[serde(
+        deserialize_with = "secret::empty_is_none",
+        serialize_with = "secret::mask"
+    )]
+    pub hs256_secret: Option<SecretString>,
+    /// Seconds by which clocks may differ when the times of a token are checked. Default 30.
+    pub leeway_secs: u64,
+}
+
+impl AuthConfig {
+    /// [`Self::leeway_secs`].
+    #[must_use]
+    pub const fn leeway(&self) -> Duration {
+        Duration::from_secs(self.leeway_secs)
+    }
+}
+
+/// `[database]`: the database of meetings, grants and bans.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST:PORT/NAME`. A secret, since it may
+    /// hold a password. Default `sqlite://usher.db?mode=rwc`, in the working directory.
+    #[serde(serialize_with = "secret::mask_url")]
+    pub url: SecretString,
+    /// Connections in the pool. Default 4.
+    pub max_connections: u32,
+    /// Milliseconds that a request waits for a free connection. Default 2,000.
+    pub acquire_timeout_ms: u64,
+    /// Milliseconds that a write may wait for others to share its transaction. Default 4.
+    ///
+    /// Each grant and ban is acknowledged this much later; 0 commits at once.
+    pub write_window_ms: u64,
+    /// Writes in one transaction, at most. Default 256.
+    pub write_batch: usize,
+    /// Writes that may wait; beyond that commands are refused as unavailable. Default 8,192.
+    pub write_queue: usize,
+    /// Meetings kept in memory; 0 keeps none. Default 10,000.
+    pub meeting_cache: u64,
+    /// Milliseconds that a meeting is kept in memory. Default 60,000.
+    ///
+    /// What another process writes to the database may be seen this much later.
+    pub meeting_cache_ttl_ms: u64,
+    /// How hard SQLite tries to survive a power cut. Default [`SqliteSynchronous::Normal`].
+    pub sqlite_synchronous: SqliteSynchronous,
+}
+
+impl DatabaseConfig {
+    /// Which database [`Self::url`] speaks of.
+    #[must_use]
+    pub fn backend(&self) -> DatabaseBackend {
+        // A configuration with any other scheme is refused at load.
+        database_url::backend(self.url.expose_secret()).unwrap_or(DatabaseBackend::Sqlite)
+    }
+
+    /// [`Self::acquire_timeout_ms`].
+    #[must_use]
+    pub const fn acquire_timeout(&self) -> Duration {
+        Duration::from_millis(self.acquire_timeout_ms)
+    }
+
+    /// [`Self::write_window_ms`].
+    #[must_use]
+    pub const fn write_window(&self) -> Duration {
+        Duration::from_millis(self.write_window_ms)
+    }
+
+    /// [`Self::meeting_cache_ttl_ms`].
+    #[must_use]
+    pub const fn meeting_cache_ttl(&self) -> Duration {
+        Duration::from_millis(self.meeting_cache_ttl_ms)
+    }
+}
+
+/// `SQLite`'s `synchronous` pragma; the write-ahead log is always on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SqliteSynchronous {
+    /// A power cut may cost the last transactions, never the file. A killed process costs nothing.
+    Normal,
+    /// A power cut costs nothing; every commit waits for the disk.
+    Full,
+}
+
+/// `[store]`: where live rooms are kept.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreConfig {
+    /// Redis for several nodes. Default none (empty): rooms live in the memory of a single node.
+    ///
+    /// Refused at load: the Redis store is not part of this version.
+    #[serde(
+        deserialize_with = "secret::empty_is_none",
+        serialize_with = "secret::mask_optional_url"
+    )]
+    pub redis_url: Option<SecretString>,
+}
+
+/// `[presence]`: when a participant who has gone counts as having left.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceConfig {
+    /// Milliseconds from a lost transport to the leave; until then the participant is shown as
+    /// reconnecting. Default 20,000.
+    pub leave_after_lost_ms: u64,
+    /// Milliseconds from a closed socket (tab closed, reload) to the leave. Default 3,000.
+    pub leave_after_close_ms: u64,
+}
+
+impl PresenceConfig {
+    /// [`Self::leave_after_lost_ms`].
+    #[must_use]
+    pub const fn leave_after_lost(&self) -> Duration {
+        Duration::from_millis(self.leave_after_lost_ms)
+    }
+
+    /// [`Self::leave_after_close_ms`].
+    #[must_use]
+    pub const fn leave_after_close(&self) -> Duration {
+        Duration::from_millis(self.leave_after_close_ms)
+    }
+}
+
+/// `[rooms]`: the rules and bounds of rooms.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct RoomsConfig {
+    /// Milliseconds that a room waits for its last host before the succession picks another.
+    /// Default 60,000.
+    pub role_grace_ms: u64,
+    /// What happens in a room that nobody created. Default [`UncreatedRooms::Allow`].
+    pub uncreated: UncreatedRooms,
+    /// What happens when one user connects again. Default [`DevicePolicy::Multiple`].
+    pub devices: DevicePolicy,
+    /// Participants in one room; the creator and moderators pass. Default 1,000.
+    pub max_participants: usize,
+    /// Connections of one participant in one room. Default 16.
+    pub max_connections_per_participant: usize,
+    /// Commands that may wait in one room; beyond that they are refused as unavailable. Default
+    /// 16,384.
+    pub queue: usize,
+    /// Commits of a room kept to fill the gap of a client that missed some. Default 256.
+    pub log_length: usize,
+    /// Milliseconds after which an empty room is unloaded from memory. Default 30,000.
+    pub idle_close_ms: u64,
+}
+
+impl RoomsConfig {
+    /// [`Self::role_grace_ms`].
+    #[must_use]
+    pub const fn role_grace(&self) -> Duration {
+        Duration::from_millis(self.role_grace_ms)
+    }
+
+    /// [`Self::idle_close_ms`].
+    #[must_use]
+    pub const fn idle_close(&self) -> Duration {
+        Duration::from_millis(self.idle_close_ms)
+    }
+}
+
+/// What happens in a room that nobody created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UncreatedRooms {
+    /// Anybody may join; the room has no host.
+    Allow,
+    /// Joining is refused.
+    Deny,
+    /// Anybody may join; the first becomes host. Danger: whoever comes first, invited or not.
+    FirstJoinerHosts,
+}
+
+/// What happens when a user who is in a room joins it on another connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DevicePolicy {
+    /// Both stay; they are one participant.
+    Multiple,
+    /// The new connection replaces the old one.
+    NewestWins,
+    /// The new connection is refused.
+    RejectNew,
+}
+
+/// `[limits]`: bounds on what clients send and ask for.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Longest name of a user or a meeting in characters. Default 128.
+    pub name_chars: usize,
+    /// Longest address of a user's picture in bytes. Default 2,048.
+    pub image_url_bytes: usize,
+    /// Longest description of a meeting in characters. Default 2,000.
+    pub description_chars: usize,
+    /// Most entries that a list answers at once. Default 100.
+    pub page_size_max: usize,
+}
+
+/// `[log]`: what is logged, and how.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogConfig {
+    /// A level, or directives such as `info,usher::engine=debug` in the syntax of
+    /// `tracing_subscriber::EnvFilter`. Default `info`.
+    ///
+    /// Danger: `trace` of the libraries shows what clients send.
+    pub level: String,
+    /// For people or for machines. Default [`LogFormat::Text`].
+    pub format: LogFormat,
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// One readable line, with colours on a terminal.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

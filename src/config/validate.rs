@@ -1,0 +1,199 @@
+//! What no single type or range can tell: texts with a syntax, and settings that contradict each
+//! other.
+
+use secrecy::ExposeSecret;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::database_url;
+use super::fault::{ConfigFault, ConfigFaults};
+use super::sections::Config;
+
+/// The shortest key that is accepted, in bytes.
+const SECRET_BYTES_MIN: usize = 16;
+
+/// Paths that belong to the HTTP API, first segment only.
+const RESERVED_PATHS: [&str; 4] = ["api", "healthz", "readyz", "metrics"];
+
+/// Whether everything that was to be read could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layers {
+    /// It could.
+    Complete,
+    /// A file or variable could not, so an option may stand at its default against its owner's will.
+    Missing,
+}
+
+/// Adds what is wrong with `config` as a whole. Options that are known to be at fault stand at
+/// their defaults in it, so what would follow from those is left out.
+pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFaults) {
+    check_secret(config, faults);
+    check_socket_path(config, faults);
+    check_database(config, faults);
+    check_store(config, faults);
+    check_log_level(config, faults);
+    match layers {
+        Layers::Complete => {
+            check_public_address(config, faults);
+            check_bounds(config, faults);
+        }
+        Layers::Missing => {}
+    }
+}
+
+fn check_secret(config: &Config, faults: &mut ConfigFaults) {
+    let Some(secret) = &config.auth.hs256_secret else {
+        return;
+    };
+    if secret.expose_secret().len() < SECRET_BYTES_MIN {
+        faults.push(ConfigFault::new(
+            "auth.hs256_secret",
+            format!("is shorter than {SECRET_BYTES_MIN} bytes"),
+            "make one with: openssl rand -base64 32",
+        ));
+    }
+}
+
+fn check_public_address(config: &Config, faults: &mut ConfigFaults) {
+    if faults.concern(&[
+        "http.listen",
+        "auth.hs256_secret",
+        "http.allow_unauthenticated_public",
+    ]) {
+        return;
+    }
+    if config.auth.hs256_secret.is_none()
+        && !config.http.is_loopback()
+        && !config.http.allow_unauthenticated_public
+    {
+        faults.push(ConfigFault::new(
+            "http.listen",
+            format!(
+                "{} is not loopback, and without auth.hs256_secret the server believes any user id",
+                config.http.listen
+            ),
+            "set auth.hs256_secret, or listen on 127.0.0.1, or, where everybody is trusted, set \
+             http.allow_unauthenticated_public = true",
+        ));
+    }
+}
+
+fn check_socket_path(config: &Config, faults: &mut ConfigFaults) {
+    let path = config.socket.path.as_str();
+    let first = path
+        .trim_start_matches('/')
+        .split('/')
+        .next()
+        .unwrap_or_default();
+    let character = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+    let reason = if !path.starts_with('/') {
+        "does not start with a slash"
+    } else if path.ends_with('/') || path.contains("//") {
+        "has an empty part"
+    } else if !path.chars().all(character) {
+        "holds characters other than letters, digits and / - _ . ~"
+    } else if RESERVED_PATHS.contains(&first) {
+        "is taken by the HTTP API"
+    } else {
+        return;
+    };
+    faults.push(ConfigFault::new("socket.path", reason, "as in /socket.io"));
+}
+
+fn check_database(config: &Config, faults: &mut ConfigFaults) {
+    if faults.concern(&["database.url"]) {
+        return;
+    }
+    if let Err(fault) = database_url::check(config.database.url.expose_secret()) {
+        faults.push(ConfigFault::new("database.url", fault.reason, fault.hint));
+    }
+}
+
+fn check_store(config: &Config, faults: &mut ConfigFaults) {
+    if config.store.redis_url.is_some() {
+        faults.push(ConfigFault::new(
+            "store.redis_url",
+            "the Redis store is not part of this version",
+            "leave it empty: a single node keeps its rooms in memory",
+        ));
+    }
+}
+
+/// `EnvFilter` takes a misspelt level for the name of a module, and then logs next to nothing. So a
+/// bare word must be a level here.
+fn check_log_level(config: &Config, faults: &mut ConfigFaults) {
+    const HINT: &str = "error, warn, info, debug, trace or off, also per module as in \
+                        info,usher::engine=debug";
+    let level = config.log.level.as_str();
+    let misspelt = || {
+        // Commas inside of a span filter `target[span{a,b}]` do not separate directives.
+        !level.contains('[')
+            && level.split(',').map(str::trim).any(|part| {
+                part.is_empty() || !part.contains('=') && part.parse::<LevelFilter>().is_err()
+            })
+    };
+    let reason = if level.trim().is_empty() {
+        "is empty".to_owned()
+    } else if misspelt() {
+        "holds a word that is no level".to_owned()
+    } else {
+        match EnvFilter::builder().parse(level) {
+            Ok(_) => return,
+            Err(error) => error.to_string(),
+        }
+    };
+    faults.push(ConfigFault::new("log.level", reason, HINT));
+}
+
+/// Bounds that make one another useless.
+fn check_bounds(config: &Config, faults: &mut ConfigFaults) {
+    let Config {
+        http,
+        socket,
+        database,
+        limits,
+        ..
+    } = config;
+    let mut contradiction = |broken: bool, keys: [&str; 2], reason: String| {
+        if broken && !faults.concern(&keys) {
+            let [key, other] = keys;
+            faults.push(ConfigFault::new(
+                key,
+                reason,
+                format!("change it or {other}"),
+            ));
+        }
+    };
+    contradiction(
+        socket.send_queue_bytes < socket.max_message_bytes,
+        ["socket.send_queue_bytes", "socket.max_message_bytes"],
+        format!(
+            "{} does not hold a single message of socket.max_message_bytes = {}",
+            socket.send_queue_bytes, socket.max_message_bytes
+        ),
+    );
+    contradiction(
+        database.write_batch > database.write_queue,
+        ["database.write_batch", "database.write_queue"],
+        format!(
+            "{} writes never wait together in database.write_queue = {}",
+            database.write_batch, database.write_queue
+        ),
+    );
+    contradiction(
+        limits.description_chars > http.max_body_bytes,
+        ["limits.description_chars", "http.max_body_bytes"],
+        format!(
+            "{} characters do not fit into http.max_body_bytes = {}",
+            limits.description_chars, http.max_body_bytes
+        ),
+    );
+    contradiction(
+        limits.image_url_bytes > socket.max_message_bytes,
+        ["limits.image_url_bytes", "socket.max_message_bytes"],
+        format!(
+            "{} bytes do not fit into socket.max_message_bytes = {}",
+            limits.image_url_bytes, socket.max_message_bytes
+        ),
+    );
+}
