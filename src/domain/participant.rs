@@ -1,0 +1,133 @@
+//! A user in a room, with any number of connections.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ConnectionId, NodeId, UserId};
+use super::time::Timestamp;
+
+/// Order of arrival in a room: never reused, so lists keep their order.
+pub type Seat = u64;
+
+/// What a participant shows and says, as they report it themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MediaState {
+    /// Microphone off.
+    pub audio_muted: bool,
+    /// Camera off.
+    pub video_paused: bool,
+    /// Sharing a screen.
+    pub screen_sharing: bool,
+    /// Hand raised.
+    pub hand_raised: bool,
+}
+
+impl Default for MediaState {
+    /// Both media flags start `true` unless the join says otherwise.
+    fn default() -> Self {
+        Self { audio_muted: true, video_paused: true, screen_sharing: false, hand_raised: false }
+    }
+}
+
+/// A change of [`MediaState`]: what is absent stays as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MediaChanges {
+    /// Microphone off.
+    pub audio_muted: Option<bool>,
+    /// Camera off.
+    pub video_paused: Option<bool>,
+    /// Sharing a screen.
+    pub screen_sharing: Option<bool>,
+    /// Hand raised.
+    pub hand_raised: Option<bool>,
+}
+
+impl MediaState {
+    /// This state with the changes made.
+    #[must_use]
+    pub fn with(self, changes: &MediaChanges) -> Self {
+        Self {
+            audio_muted: changes.audio_muted.unwrap_or(self.audio_muted),
+            video_paused: changes.video_paused.unwrap_or(self.video_paused),
+            screen_sharing: changes.screen_sharing.unwrap_or(self.screen_sharing),
+            hand_raised: changes.hand_raised.unwrap_or(self.hand_raised),
+        }
+    }
+
+    /// Of `changes`, only what differs from this state.
+    #[must_use]
+    pub fn differing(self, changes: &MediaChanges) -> MediaChanges {
+        let keep = |new: Option<bool>, old: bool| new.filter(|value| *value != old);
+        MediaChanges {
+            audio_muted: keep(changes.audio_muted, self.audio_muted),
+            video_paused: keep(changes.video_paused, self.video_paused),
+            screen_sharing: keep(changes.screen_sharing, self.screen_sharing),
+            hand_raised: keep(changes.hand_raised, self.hand_raised),
+        }
+    }
+}
+
+/// How a participant appears to the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Display name; may be empty.
+    pub name: Arc<str>,
+    /// Address of a picture.
+    pub image_url: Option<Arc<str>>,
+}
+
+/// One socket of a participant and the node that holds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// Which socket.
+    pub id: ConnectionId,
+    /// On which node.
+    pub node: NodeId,
+    /// Since when it is in the room.
+    pub since: Timestamp,
+}
+
+/// The last connection of a participant, gone but within its grace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostConnection {
+    /// The connection that ended.
+    pub connection: Connection,
+    /// When the participant leaves unless back before.
+    pub deadline: Timestamp,
+    /// Whether the others see `isReconnecting` (a lost transport, not a reload).
+    pub visible: bool,
+}
+
+/// A user in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Participant {
+    /// Who.
+    pub user: UserId,
+    /// Order of arrival.
+    pub seat: Seat,
+    /// Name and picture.
+    pub profile: Profile,
+    /// Microphone, camera, screen, hand.
+    pub media: MediaState,
+    /// Since when in the room, over all connections.
+    pub joined_at: Timestamp,
+    /// Live connections, oldest first.
+    pub connections: Vec<Connection>,
+    /// Set while there is no live connection.
+    pub lost: Option<LostConnection>,
+}
+
+impl Participant {
+    /// Whether the others see this participant as reconnecting.
+    #[must_use]
+    pub fn is_reconnecting(&self) -> bool {
+        self.lost.is_some_and(|lost| lost.visible)
+    }
+
+    /// Whether this connection is one of the live ones.
+    #[must_use]
+    pub fn holds(&self, connection: ConnectionId) -> bool {
+        self.connections.iter().any(|held| held.id == connection)
+    }
+}

@@ -1,0 +1,111 @@
+//! `apply`: the one place that changes a room's state.
+
+use std::sync::Arc;
+
+use super::event::Event;
+use super::event::HostChangeCause;
+use super::state::{HostSeat, Room, Status};
+use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::participant::{Connection, Participant};
+
+impl Room {
+    /// Applies one event. Events about people who are not there change nothing, so that replaying a
+    /// log can never fail.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::MeetingClaimed { creator } => self.creator = Some(creator.clone()),
+            Event::MeetingAdopted { creator, policy } => {
+                self.creator = Some(creator.clone());
+                self.policy = (**policy).clone();
+            }
+            Event::ParticipantJoined { participant } => self.seat((**participant).clone()),
+            Event::ConnectionAttached { user, connection } => self.attach(user, *connection),
+            Event::ConnectionDetached { user, connection, .. } => self.detach(user, *connection),
+            Event::ConnectionLost { user, lost } => self.change(user, |participant| {
+                participant.connections.retain(|held| held.id != lost.connection.id);
+                participant.lost = Some(*lost);
+            }),
+            Event::ProfileChanged { user, profile } => {
+                self.change(user, |participant| participant.profile = profile.clone());
+            }
+            Event::MediaChanged { user, changes } => {
+                self.change(user, |participant| participant.media = participant.media.with(changes));
+            }
+            Event::ParticipantLeft { user, .. } => self.unseat(user),
+            Event::RoleGranted { user, role, since, .. } => {
+                self.grants.set(user, *role, Some(*since));
+                self.take_host_seat_if_present(user);
+            }
+            Event::RoleRevoked { user, role, .. } => self.grants.set(user, *role, None),
+            Event::GrantsRestored { grants, creator } => {
+                self.grants = (**grants).clone();
+                self.creator.clone_from(creator);
+            }
+            Event::HostVacated { deadline } => {
+                self.host_seat = HostSeat::Vacant { deadline: *deadline };
+            }
+            Event::HostChanged { user, cause } => {
+                self.host_seat = match (cause, user) {
+                    (HostChangeCause::Succession, Some(user)) => {
+                        HostSeat::Acting { user: user.clone() }
+                    }
+                    (HostChangeCause::HostReturned, _) => HostSeat::Taken,
+                    (HostChangeCause::Succession, None) | (HostChangeCause::Hostless, _) => {
+                        HostSeat::Hostless
+                    }
+                };
+            }
+            Event::MeetingEnded { .. } => self.status = Status::Ended,
+        }
+    }
+
+    fn seat(&mut self, participant: Participant) {
+        let user = participant.user.clone();
+        self.next_seat = self.next_seat.max(participant.seat.saturating_add(1));
+        self.seats.insert(user.clone(), participant.seat);
+        self.by_seat.insert(participant.seat, Arc::new(participant));
+        self.take_host_seat_if_present(&user);
+    }
+
+    fn unseat(&mut self, user: &UserId) {
+        if let Some(seat) = self.seats.remove(user) {
+            self.by_seat.remove(&seat);
+        }
+        if self.is_empty() {
+            self.host_seat = HostSeat::NeverTaken;
+        }
+    }
+
+    /// The first host to come takes the place silently; coming back to a vacancy is an event of its
+    /// own, because people are waiting for it.
+    fn take_host_seat_if_present(&mut self, user: &UserId) {
+        if self.host_seat == HostSeat::NeverTaken
+            && self.seats.contains_key(user)
+            && self.is_rightful_host(user)
+        {
+            self.host_seat = HostSeat::Taken;
+        }
+    }
+
+    fn attach(&mut self, user: &UserId, connection: Connection) {
+        self.change(user, |participant| {
+            participant.lost = None;
+            participant.connections.push(connection);
+        });
+    }
+
+    fn detach(&mut self, user: &UserId, connection: ConnectionId) {
+        self.change(user, |participant| {
+            participant.connections.retain(|held| held.id != connection);
+            if participant.lost.is_some_and(|lost| lost.connection.id == connection) {
+                participant.lost = None;
+            }
+        });
+    }
+
+    fn change(&mut self, user: &UserId, change: impl FnOnce(&mut Participant)) {
+        if let Some(held) = self.seats.get(user).and_then(|seat| self.by_seat.get_mut(seat)) {
+            change(Arc::make_mut(held));
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What somebody wants of a room.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::grant::Grants;
+use crate::domain::id::{ConnectionId, NodeId, UserId};
+use crate::domain::participant::{MediaChanges, Profile};
+use crate::domain::policy::RoomPolicy;
+use crate::domain::refusal::RoleChange;
+
+/// Who wants it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Actor {
+    /// A participant, by user id. Their rank is read from the room, never from the client.
+    User(UserId),
+    /// A request over REST, already authorised at its door; who asked, where that is known.
+    Service(Option<UserId>),
+    /// Usher itself: timers, recovery.
+    System,
+}
+
+/// How a connection ended without a leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossCause {
+    /// The browser closed the socket: a closed tab or a reload.
+    Closed,
+    /// The transport broke or fell silent.
+    Lost,
+}
+
+/// The wish to enter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// Who enters; verified by the door.
+    pub user: UserId,
+    /// From which socket.
+    pub connection: ConnectionId,
+    /// Which node holds that socket.
+    pub node: NodeId,
+    /// How they appear.
+    pub profile: Profile,
+    /// Initial media flags; what is absent starts muted and paused.
+    pub media: MediaChanges,
+}
+
+/// A wish to change a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Enter, or come back, or add a connection.
+    Join(Box<Join>),
+    /// This connection leaves on purpose.
+    Leave {
+        /// The connection that ends.
+        connection: ConnectionId,
+    },
+    /// This connection is gone without a leave.
+    LoseConnection {
+        /// The connection that ended.
+        connection: ConnectionId,
+        /// How it ended.
+        cause: LossCause,
+    },
+    /// Grant or revoke a role.
+    ChangeRole {
+        /// Whose role.
+        target: UserId,
+        /// Which role, and in which direction.
+        change: RoleChange,
+    },
+    /// Report one's own media state.
+    UpdateState {
+        /// What changed.
+        changes: MediaChanges,
+    },
+    /// End the meeting for everybody.
+    End,
+    /// Act on every deadline that has passed.
+    Expire,
+    /// The meeting record changed in SQL: take over its creator and settings.
+    AdoptMeeting {
+        /// The meeting's creator.
+        creator: UserId,
+        /// The policy with the meeting's own settings.
+        policy: Box<RoomPolicy>,
+    },
+    /// Authority could not be made durable: go back to what SQL holds.
+    RestoreGrants {
+        /// The durable grants.
+        grants: Box<Grants>,
+        /// The durable creator.
+        creator: Option<UserId>,
+    },
+}

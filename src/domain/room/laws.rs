@@ -1,0 +1,225 @@
+//! Laws that hold after every command of every random sequence.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::state::Authority;
+use super::*;
+use crate::domain::grant::Grants;
+use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
+use crate::domain::participant::{MediaChanges, Profile};
+use crate::domain::permission::{self, Action};
+use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
+use crate::domain::refusal::RoleChange;
+use crate::domain::role::{Rank, Role};
+use crate::domain::time::Timestamp;
+
+const USERS: [&str; 6] = ["ann", "bob", "cy", "dee", "eve", "fay"];
+
+fn user(index: usize) -> UserId {
+    UserId::new(USERS[index]).unwrap()
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Do(Actor, Command),
+    Wait(u64),
+}
+
+fn join(index: usize, connection: u64) -> Step {
+    let join = Join {
+        user: user(index),
+        // Each user has its own connections, as sockets do.
+        connection: ConnectionId(connection + 100 * index as u64),
+        node: NodeId(1),
+        profile: Profile { name: USERS[index].into(), image_url: None },
+        media: MediaChanges::default(),
+    };
+    Step::Do(Actor::User(user(index)), Command::Join(Box::new(join)))
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let who = 0..USERS.len();
+    let connection = (0..USERS.len(), 0..3_u64).prop_map(|(u, c)| ConnectionId(c + 100 * u as u64));
+    let change = (any::<bool>(), any::<bool>()).prop_map(|(host, grant)| RoleChange {
+        role: if host { Role::Host } else { Role::CoHost },
+        grant,
+    });
+    prop_oneof![
+        6 => (who.clone(), 0..3_u64).prop_map(|(index, c)| join(index, c)),
+        2 => connection.clone()
+            .prop_map(|connection| Step::Do(Actor::System, Command::Leave { connection })),
+        3 => (connection, any::<bool>()).prop_map(|(connection, lost)| {
+            let cause = if lost { LossCause::Lost } else { LossCause::Closed };
+            Step::Do(Actor::System, Command::LoseConnection { connection, cause })
+        }),
+        8 => (who.clone(), who.clone(), change).prop_map(|(actor, target, change)| {
+            Step::Do(Actor::User(user(actor)), Command::ChangeRole { target: user(target), change })
+        }),
+        1 => (who.clone(), any::<bool>()).prop_map(|(index, muted)| {
+            let changes = MediaChanges { audio_muted: Some(muted), ..MediaChanges::default() };
+            Step::Do(Actor::User(user(index)), Command::UpdateState { changes })
+        }),
+        3 => (0..70_u64).prop_map(Step::Wait),
+        1 => (who, 0..40_u8).prop_map(|(index, dice)| match dice {
+            0 => Step::Do(Actor::User(user(index)), Command::End),
+            _ => Step::Wait(1),
+        }),
+    ]
+}
+
+fn policy() -> impl Strategy<Value = RoomPolicy> {
+    let devices = prop_oneof![
+        Just(DevicePolicy::Multiple),
+        Just(DevicePolicy::NewestWins),
+        Just(DevicePolicy::RejectNew)
+    ];
+    let uncreated =
+        prop_oneof![Just(UncreatedRooms::Allow), Just(UncreatedRooms::FirstJoinerHosts)];
+    (devices, uncreated, 2..7_usize, 0..2_u64).prop_map(|(devices, uncreated, seats, grace)| {
+        RoomPolicy {
+            devices,
+            uncreated,
+            max_participants: seats,
+            leave_after_close: Duration::from_secs(3 * grace),
+            ..RoomPolicy::default()
+        }
+    })
+}
+
+fn empty_room(creator: Option<usize>, policy: RoomPolicy) -> Room {
+    let key = RoomKey { tenant: TenantId::default_tenant(), room: RoomId::new("r").unwrap() };
+    let authority =
+        Authority { creator: creator.map(user), grants: Grants::default(), ended: false };
+    Room::new(key, Epoch(1), policy, authority)
+}
+
+fn hosts(room: &Room) -> usize {
+    room.participants().filter(|p| room.roles_of(&p.user).host).count()
+}
+
+/// What must be true of any state.
+fn check_state(room: &Room) {
+    for participant in room.participants() {
+        let live = !participant.connections.is_empty();
+        assert_ne!(live, participant.lost.is_some(), "connected or in its grace, never both");
+        let mut ids: Vec<_> = participant.connections.iter().map(|c| c.id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), participant.connections.len(), "no connection twice");
+        assert!(ids.len() <= room.policy.max_connections_per_participant);
+    }
+    let plain =
+        room.participants().filter(|p| room.rank_of(&p.user) == Rank::Participant).count();
+    let seats: Vec<_> = room.participants().map(|p| p.seat).collect();
+    assert!(seats.is_sorted(), "a list keeps its order");
+    assert!(seats.iter().all(|seat| *seat < room.next_seat), "no seat is used twice");
+    if room.status == Status::Ended {
+        assert!(room.is_empty(), "an ended room is empty");
+    }
+    if let HostSeat::Acting { user } = &room.host_seat {
+        assert!(room.participant(user).is_some(), "an acting host is present");
+        assert!(room.grants.roles(user).co_host, "only a co-host stands in");
+        assert_eq!(room.hosts_present().count(), 0, "nobody acts while a host is there");
+    }
+    if room.hosts_present().next().is_some() && room.status == Status::Open {
+        assert_eq!(room.host_seat, HostSeat::Taken);
+    }
+    assert!(plain <= room.len());
+}
+
+/// What must be true of any step from one state to the next.
+fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, events: &[Event]) {
+    let changes_roles = events
+        .iter()
+        .any(|event| matches!(event, Event::RoleGranted { .. } | Event::RoleRevoked { .. }));
+    if let (Actor::User(user), true) = (actor, changes_roles) {
+        assert!(permission::allows(before.rank_of(user), Action::ChangeRoles), "unauthorised");
+        assert!(before.participant(user).is_some());
+    }
+    if matches!(command, Command::ChangeRole { .. }) && hosts(before) > 0 {
+        assert!(hosts(after) > 0, "a command took the last host away");
+    }
+    if matches!(command, Command::Join(_)) {
+        let newcomers = after.len().saturating_sub(before.len());
+        assert!(newcomers <= 1);
+        if newcomers == 1 && before.len() >= before.policy.max_participants {
+            let Command::Join(join) = command else { unreachable!() };
+            assert!(after.rank_of(&join.user).is_moderator(), "over capacity");
+        }
+    }
+    assert_eq!(before.status == Status::Ended && after.status == Status::Open, false);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn laws_hold_over_random_sequences(
+        creator in proptest::option::of(0..USERS.len()),
+        policy in policy(),
+        steps in proptest::collection::vec(step(), 1..60),
+    ) {
+        let mut room = empty_room(creator, policy);
+        let mut replica = Replica::new(room.clone());
+        let mut now = Timestamp(1_000);
+        let mut log = Vec::new();
+        for (number, step) in (1..).zip(steps) {
+            let (actor, command) = match step {
+                Step::Do(actor, command) => (actor, command),
+                Step::Wait(seconds) => {
+                    now = now.plus(Duration::from_secs(seconds));
+                    (Actor::System, Command::Expire)
+                }
+            };
+            let mut draft = Draft::of(&room);
+            let outcome = draft.execute(&actor, &command, now);
+            if outcome.is_err() {
+                prop_assert_eq!(draft.room(), &room, "a refusal changes nothing");
+                prop_assert!(draft.events().is_empty());
+                continue;
+            }
+            prop_assert_eq!(decide(&room, &actor, &command, now), Ok(draft.events().to_vec()));
+            let id = CommitId { node: NodeId(1), number };
+            let Some((commit, after)) = draft.into_commit(id, now) else { continue };
+            check_step(&room, &after, &actor, &command, &commit.events);
+            check_state(&after);
+            prop_assert_eq!(commit.rev, room.rev + 1);
+            prop_assert_eq!(replica.apply(&commit), Ok(true));
+            prop_assert_eq!(replica.room(), &after, "the fold of the log is the state");
+            if command == Command::Expire {
+                prop_assert!(after.next_deadline().is_none_or(|deadline| deadline > now));
+            }
+            let json = serde_json::to_string(&commit).unwrap();
+            prop_assert_eq!(&serde_json::from_str::<Commit>(&json).unwrap(), &commit);
+            log.push(commit);
+            room = after;
+        }
+        for (rev, commit) in (1..).zip(&log) {
+            prop_assert_eq!(commit.rev, rev, "revisions have no hole and no repeat");
+        }
+    }
+
+    /// Several commands decided together are the same as one after the other.
+    #[test]
+    fn batching_changes_no_outcome(
+        creator in proptest::option::of(0..USERS.len()),
+        policy in policy(),
+        steps in proptest::collection::vec(step(), 1..30),
+    ) {
+        let now = Timestamp(1_000);
+        let mut together = Draft::of(&empty_room(creator, policy.clone()));
+        let mut alone = empty_room(creator, policy);
+        for step in steps {
+            let Step::Do(actor, command) = step else { continue };
+            let batched = together.execute(&actor, &command, now);
+            let mut single = Draft::of(&alone);
+            prop_assert_eq!(single.execute(&actor, &command, now), batched);
+            for event in single.events() {
+                alone.apply(event);
+            }
+        }
+        prop_assert_eq!(together.room(), &alone);
+    }
+}

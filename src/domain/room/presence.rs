@@ -1,0 +1,67 @@
+//! Leaving: on purpose, by a lost connection, by a grace that ran out.
+
+use super::command::LossCause;
+use super::draft::Draft;
+use super::event::{Event, LeaveReason};
+use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::participant::{LostConnection, Participant};
+use crate::domain::time::Timestamp;
+
+/// The connection leaves on purpose; the participant with it when it was the last one. A connection
+/// that is not in the room, or no longer, changes nothing: that is what fences late clean-up.
+pub(super) fn leave(draft: &mut Draft, connection: ConnectionId) {
+    let Some(participant) = draft.room().holder_of(connection).cloned() else { return };
+    let user = participant.user.clone();
+    if has_other(&participant, connection) {
+        draft.record(Event::ConnectionDetached { user, connection, replaced: false });
+    } else {
+        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Left });
+    }
+}
+
+/// The connection is gone. Only the last one of a participant starts a grace.
+pub(super) fn lose(
+    draft: &mut Draft,
+    connection: ConnectionId,
+    cause: LossCause,
+    now: Timestamp,
+) {
+    let Some(participant) = draft.room().holder_of(connection).cloned() else { return };
+    let user = participant.user.clone();
+    if has_other(&participant, connection) {
+        draft.record(Event::ConnectionDetached { user, connection, replaced: false });
+        return;
+    }
+    let policy = &draft.room().policy;
+    let (grace, visible) = match cause {
+        LossCause::Closed => (policy.leave_after_close, false),
+        LossCause::Lost => (policy.leave_after_lost, true),
+    };
+    if grace.is_zero() {
+        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Disconnected });
+        return;
+    }
+    let held = participant.connections.iter().find(|held| held.id == connection);
+    if let Some(connection) = held.copied() {
+        let lost = LostConnection { connection, deadline: now.plus(grace), visible };
+        draft.record(Event::ConnectionLost { user, lost });
+    }
+}
+
+/// Everybody whose grace is over leaves.
+pub(super) fn expire(draft: &mut Draft, now: Timestamp) {
+    let due = |participant: &Participant| participant.lost.is_some_and(|l| l.deadline <= now);
+    let gone: Vec<UserId> = draft
+        .room()
+        .participants()
+        .filter(|participant| due(participant))
+        .map(|participant| participant.user.clone())
+        .collect();
+    for user in gone {
+        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Disconnected });
+    }
+}
+
+fn has_other(participant: &Participant, connection: ConnectionId) -> bool {
+    participant.connections.iter().any(|held| held.id != connection)
+}

@@ -1,0 +1,69 @@
+//! Granting and revoking roles.
+
+use super::command::Actor;
+use super::decide::by;
+use super::draft::Draft;
+use super::event::Event;
+use super::state::Room;
+use crate::domain::id::UserId;
+use crate::domain::permission::{self, Action};
+use crate::domain::refusal::{Refusal, RoleChange};
+use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
+
+pub(super) fn change(
+    draft: &mut Draft,
+    actor: &Actor,
+    target: &UserId,
+    change: RoleChange,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    check(draft.room(), actor, target, change)?;
+    let held = draft.room().grants.of(target).since(change.role).is_some();
+    if held == change.grant || (change.role == Role::Host && draft.room().is_creator(target)) {
+        return Ok(());
+    }
+    let by = by(draft.room(), actor);
+    let (user, role) = (target.clone(), change.role);
+    draft.record(if change.grant {
+        Event::RoleGranted { user, role, since: now, by }
+    } else {
+        Event::RoleRevoked { user, role, by }
+    });
+    Ok(())
+}
+
+fn check(
+    room: &Room,
+    actor: &Actor,
+    target: &UserId,
+    change: RoleChange,
+) -> Result<(), Refusal> {
+    if let Actor::User(user) = actor {
+        if room.participant(user).is_none() {
+            return Err(Refusal::NotJoinedForRole(change));
+        }
+        if !permission::allows(room.rank_of(user), Action::ChangeRoles) {
+            return Err(Refusal::NotHostForRole(change));
+        }
+    }
+    let revokes_host = change == RoleChange { role: Role::Host, grant: false };
+    if revokes_host && room.is_creator(target) {
+        return Err(Refusal::ProtectedCreator);
+    }
+    if !revokes_host && *actor == Actor::User(target.clone()) {
+        return Err(Refusal::CannotTargetSelf);
+    }
+    if room.participant(target).is_none() {
+        return Err(Refusal::ParticipantNotFound);
+    }
+    if revokes_host && room.roles_of(target).host && is_last_host(room, target) {
+        return Err(Refusal::LastHost);
+    }
+    Ok(())
+}
+
+/// Whether the room would have no host in it without this one.
+fn is_last_host(room: &Room, target: &UserId) -> bool {
+    !room.participants().any(|other| other.user != *target && room.roles_of(&other.user).host)
+}
