@@ -1,0 +1,123 @@
+//! Which events SQL must know, and what is written of them.
+
+use serde_json::{Value, json};
+
+use super::directory::{AuditRow, LedgerEntry};
+use crate::domain::grant::Grants;
+use crate::domain::id::UserId;
+use crate::domain::role::Role;
+use crate::domain::room::{Actor, By, Command, Commit, Event};
+
+/// Whether the command may change durable authority and so needs a writable database.
+pub(super) const fn changes_authority(command: &Command) -> bool {
+    match command {
+        Command::ChangeRole { .. } | Command::End => true,
+        Command::Join(_)
+        | Command::Leave { .. }
+        | Command::LoseConnection { .. }
+        | Command::UpdateState { .. }
+        | Command::Expire
+        | Command::AdoptMeeting { .. }
+        | Command::RestoreGrants { .. } => false,
+    }
+}
+
+/// Whether the command that caused this event is acknowledged only once SQL has it.
+pub(super) const fn is_durable(event: &Event) -> bool {
+    matches!(event, Event::RoleGranted { .. } | Event::RoleRevoked { .. })
+}
+
+/// What SQL is told of a commit, in order.
+pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
+    let mut entries = Vec::new();
+    for event in &commit.events {
+        describe(commit, event, &mut entries);
+    }
+    entries
+}
+
+fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
+    match event {
+        Event::RoleGranted { user, role, since, by } => {
+            entries.push(LedgerEntry::Grant { user: user.clone(), role: *role, since: Some(*since) });
+            entries.push(LedgerEntry::Audit(role_row(commit, user, *role, true, by)));
+        }
+        Event::RoleRevoked { user, role, by } => {
+            entries.push(LedgerEntry::Grant { user: user.clone(), role: *role, since: None });
+            entries.push(LedgerEntry::Audit(role_row(commit, user, *role, false, by)));
+        }
+        Event::HostChanged { user, cause } => {
+            let mut row = row(commit, &By::system(), "host-changed", cause.as_str());
+            row.target.clone_from(user);
+            row.after = Some(json!({ "host": user }));
+            entries.push(LedgerEntry::Audit(row));
+        }
+        Event::MeetingEnded { by } => {
+            entries.push(LedgerEntry::Audit(row(commit, by, "meeting-ended", "command")));
+        }
+        Event::GrantsRestored { grants, .. } => {
+            let mut row = row(commit, &By::system(), "grants-restored", "not-durable");
+            row.after = serde_json::to_value(grants).ok();
+            entries.push(LedgerEntry::Audit(row));
+        }
+        Event::MeetingClaimed { creator } => {
+            let mut row = row(commit, &By::system(), "meeting-created", "first-joiner");
+            row.target = Some(creator.clone());
+            entries.push(LedgerEntry::Audit(row));
+        }
+        Event::MeetingAdopted { .. }
+        | Event::ParticipantJoined { .. }
+        | Event::ConnectionAttached { .. }
+        | Event::ConnectionDetached { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ProfileChanged { .. }
+        | Event::MediaChanged { .. }
+        | Event::ParticipantLeft { .. }
+        | Event::HostVacated { .. } => {}
+    }
+}
+
+fn role_row(commit: &Commit, user: &UserId, role: Role, granted: bool, by: &By) -> AuditRow {
+    let action = if granted { "role-granted" } else { "role-revoked" };
+    let mut row = row(commit, by, action, "command");
+    row.target = Some(user.clone());
+    row.role = Some(role);
+    row.before = Some(Value::Bool(!granted));
+    row.after = Some(Value::Bool(granted));
+    row
+}
+
+fn row(commit: &Commit, by: &By, action: &str, cause: &str) -> AuditRow {
+    AuditRow {
+        at: commit.at,
+        actor: actor_label(&by.actor),
+        action: action.to_owned(),
+        target: None,
+        role: None,
+        before: None,
+        after: None,
+        cause: cause.to_owned(),
+        epoch: Some(commit.epoch),
+        rev: Some(commit.rev),
+    }
+}
+
+/// An actor as the audit names it.
+pub(super) fn actor_label(actor: &Actor) -> String {
+    match actor {
+        Actor::User(user) | Actor::Service(Some(user)) => format!("user:{user}"),
+        Actor::Service(None) => "service".to_owned(),
+        Actor::System => "system".to_owned(),
+    }
+}
+
+/// Folds durable role changes into a set of grants.
+pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
+    for event in events {
+        if let Event::RoleGranted { user, role, since, .. } = event {
+            grants.set(user, *role, Some(*since));
+        } else if let Event::RoleRevoked { user, role, .. } = event {
+            grants.set(user, *role, None);
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Use cases around the meeting record: create, read, change, end, and who is there.
+
+use std::sync::Arc;
+
+use super::authority::actor_label;
+use super::directory::{
+    AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page,
+};
+use super::registry::Rooms;
+use crate::clock::Clock;
+use crate::domain::id::{RoomKey, TenantId, UserId};
+use crate::domain::meeting::Meeting;
+use crate::domain::policy::RoomPolicy;
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{Actor, Command, Room};
+
+/// Meetings and the rooms they are held in.
+pub struct Meetings {
+    directory: Arc<dyn Directory>,
+    rooms: Arc<Rooms>,
+    clock: Arc<dyn Clock>,
+    policy: RoomPolicy,
+}
+
+impl std::fmt::Debug for Meetings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meetings").finish_non_exhaustive()
+    }
+}
+
+impl Meetings {
+    /// The use cases over these parts.
+    #[must_use]
+    pub const fn new(
+        directory: Arc<dyn Directory>,
+        rooms: Arc<Rooms>,
+        clock: Arc<dyn Clock>,
+        policy: RoomPolicy,
+    ) -> Self {
+        Self { directory, rooms, clock, policy }
+    }
+
+    /// The time, for records.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Creates a meeting. People who are in its room already learn who the creator is.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingExists`] when the id is taken.
+    pub async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, Refusal> {
+        let meeting = self.directory.create(meeting).await.map_err(refusal)?;
+        self.adopt(&meeting).await?;
+        Ok(meeting)
+    }
+
+    async fn adopt(&self, meeting: &Meeting) -> Result<(), Refusal> {
+        if !self.rooms.is_loaded(&meeting.key) {
+            return Ok(());
+        }
+        let command = Command::AdoptMeeting {
+            creator: meeting.created_by.clone(),
+            policy: Box::new(self.policy.for_meeting(&meeting.settings)),
+        };
+        self.rooms.change(&meeting.key, Actor::System, command).await.map(drop)
+    }
+
+    /// One meeting.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`].
+    pub async fn get(&self, key: &RoomKey) -> Result<Arc<Meeting>, Refusal> {
+        self.directory.meeting(key).await.map_err(refusal)?.ok_or(Refusal::MeetingNotFound)
+    }
+
+    /// Meetings of a tenant, newest first.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        filter: &MeetingFilter,
+        after: Option<&str>,
+        limit: u64,
+    ) -> Result<Page<Meeting>, Refusal> {
+        self.directory.list(tenant, filter, after, limit).await.map_err(refusal)
+    }
+
+    /// Changes a meeting. Moving ownership is its own row of the audit.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`].
+    pub async fn update(
+        &self,
+        key: &RoomKey,
+        change: &MeetingChange,
+        by: Option<&UserId>,
+    ) -> Result<Arc<Meeting>, Refusal> {
+        let before = self.get(key).await?;
+        let mut audit = vec![self.row("meeting-updated", by)];
+        if let Some(owner) = change.created_by.as_ref().filter(|o| **o != before.created_by) {
+            let mut row = self.row("ownership-moved", by);
+            row.target = Some(owner.clone());
+            row.before = serde_json::to_value(&before.created_by).ok();
+            row.after = serde_json::to_value(owner).ok();
+            audit.push(row);
+        }
+        let updated = self.directory.update(key, change, audit).await.map_err(refusal)?;
+        let updated = updated.ok_or(Refusal::MeetingNotFound)?;
+        self.adopt(&updated).await?;
+        Ok(updated)
+    }
+
+    /// Ends a meeting for everybody. Ending it again changes nothing.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`].
+    pub async fn end(&self, key: &RoomKey, by: Option<&UserId>) -> Result<Arc<Meeting>, Refusal> {
+        let meeting = self.get(key).await?;
+        if meeting.ended_at.is_none() {
+            self.end_room(key, by).await?;
+        }
+        self.get(key).await
+    }
+
+    async fn end_room(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
+        let actor = Actor::Service(by.cloned());
+        self.rooms.change(key, actor, Command::End).await.map(drop)
+    }
+
+    /// Deletes a meeting: whoever is in it leaves, and its id stays taken.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`].
+    pub async fn delete(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
+        self.get(key).await?;
+        if self.rooms.is_loaded(key) {
+            self.end_room(key, by).await?;
+        }
+        let row = self.row("meeting-deleted", by);
+        match self.directory.delete(key, row).await.map_err(refusal)? {
+            true => Ok(()),
+            false => Err(Refusal::MeetingNotFound),
+        }
+    }
+
+    /// Who is in the meeting's room now; `None` when nobody has been there lately.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`] when there is neither a record nor a room.
+    pub async fn room(&self, key: &RoomKey) -> Result<Option<Room>, Refusal> {
+        match self.rooms.read(key).await {
+            Some(room) => Ok(Some(room)),
+            None => self.get(key).await.map(|_| None),
+        }
+    }
+
+    /// The audit of a meeting, oldest first.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`].
+    pub async fn audit(
+        &self,
+        key: &RoomKey,
+        after: Option<&str>,
+        limit: u64,
+    ) -> Result<Page<AuditRow>, Refusal> {
+        self.get(key).await?;
+        self.directory.audit(key, after, limit).await.map_err(refusal)
+    }
+
+    /// Whether this user may change and end the meeting: its creator or a granted host.
+    ///
+    /// # Errors
+    /// [`Refusal::Forbidden`], [`Refusal::MeetingNotFound`].
+    pub async fn authorize(&self, key: &RoomKey, user: &UserId) -> Result<(), Refusal> {
+        let meeting = self.get(key).await?;
+        if meeting.created_by == *user {
+            return Ok(());
+        }
+        let grants = self.directory.grants(key).await.map_err(refusal)?;
+        if grants.roles(user).host { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    fn row(&self, action: &str, by: Option<&UserId>) -> AuditRow {
+        AuditRow {
+            at: self.clock.now(),
+            actor: actor_label(&Actor::Service(by.cloned())),
+            action: action.to_owned(),
+            target: None,
+            role: None,
+            before: None,
+            after: None,
+            cause: "rest".to_owned(),
+            epoch: None,
+            rev: None,
+        }
+    }
+}
+
+fn refusal(error: DirectoryError) -> Refusal {
+    match error {
+        DirectoryError::Exists => Refusal::MeetingExists,
+        DirectoryError::Busy => Refusal::Unavailable { reason: "The database is busy" },
+        DirectoryError::Unavailable(reason) => {
+            tracing::warn!(%reason, "the database did not do what was asked");
+            Refusal::Unavailable { reason: "The database does not answer" }
+        }
+    }
+}

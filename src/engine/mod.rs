@@ -1,0 +1,15 @@
+//! Use cases, and the ports through which they reach the outside.
+//!
+//! The engine knows rooms, stores and sinks as traits only. Adapters live in `store`, `db` and
+//! `socket`; `app` puts them together.
+#![warn(missing_docs)]
+
+pub mod actor;
+mod authority;
+pub mod directory;
+pub mod limits;
+pub mod meetings;
+pub mod registry;
+pub mod reply;
+pub mod sink;
+pub mod store;

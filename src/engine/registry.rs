@@ -1,0 +1,235 @@
+//! The rooms that are loaded on this node, and the way to each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::actor::RoomActor;
+use super::directory::Directory;
+use super::limits::EngineLimits;
+use super::reply::ReplyTo;
+use super::sink::EventSink;
+use super::store::RoomStore;
+use crate::clock::Clock;
+use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::policy::RoomPolicy;
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{Actor, Command, Room};
+use crate::ids::IdSource;
+
+/// What a room actor is asked.
+#[derive(Debug)]
+pub enum Request {
+    /// Change the room.
+    Change {
+        /// Who asks.
+        actor: Actor,
+        /// For what.
+        command: Command,
+    },
+    /// Only read it.
+    Read,
+    /// This connection of the room can be written to again after it had fallen behind.
+    Refresh(ConnectionId),
+}
+
+/// A request and where its answer goes.
+#[derive(Debug)]
+pub struct Message {
+    /// What is asked.
+    pub request: Request,
+    /// Who waits for the answer.
+    pub reply: ReplyTo,
+}
+
+/// The way to one loaded room.
+#[derive(Debug, Clone)]
+pub struct RoomHandle {
+    sender: mpsc::Sender<Message>,
+}
+
+/// A message that was not taken, and why.
+#[derive(Debug)]
+pub struct Undelivered {
+    /// The message, as it was.
+    pub message: Message,
+    /// The reason.
+    pub refusal: Refusal,
+}
+
+/// Everything that a room actor needs besides its own room.
+pub struct EngineParts {
+    /// Live rooms.
+    pub store: Arc<dyn RoomStore>,
+    /// Durable truth.
+    pub directory: Arc<dyn Directory>,
+    /// The clients of this node.
+    pub sink: Arc<dyn EventSink>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Commit and epoch numbers.
+    pub ids: Arc<IdSource>,
+    /// Defaults of every room.
+    pub policy: RoomPolicy,
+    /// Bounds.
+    pub limits: EngineLimits,
+    /// Where actors run, so that shutdown can wait for them.
+    pub tracker: TaskTracker,
+}
+
+impl std::fmt::Debug for EngineParts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EngineParts").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+type Table = Mutex<HashMap<RoomKey, RoomHandle>>;
+
+/// All rooms loaded on this node.
+#[derive(Debug)]
+pub struct Rooms {
+    table: Arc<Table>,
+    parts: Arc<EngineParts>,
+}
+
+impl Rooms {
+    /// No room is loaded yet.
+    #[must_use]
+    pub fn new(parts: EngineParts) -> Arc<Self> {
+        Arc::new(Self { table: Arc::default(), parts: Arc::new(parts) })
+    }
+
+    /// How many rooms are loaded.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        lock(&self.table).len()
+    }
+
+    /// Whether no room is loaded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this room is loaded.
+    #[must_use]
+    pub fn is_loaded(&self, key: &RoomKey) -> bool {
+        lock(&self.table).contains_key(key)
+    }
+
+    /// Sends to a room that is loaded; [`Refusal::RoomNotFound`] when it is not.
+    ///
+    /// # Errors
+    /// The message comes back with the reason.
+    pub fn send(&self, key: &RoomKey, message: Message) -> Result<(), Box<Undelivered>> {
+        // Sending under the lock: a room that is about to close sees the message or is gone.
+        let table = lock(&self.table);
+        match table.get(key) {
+            Some(handle) => handle.send(message),
+            None => Err(Box::new(Undelivered { message, refusal: Refusal::RoomNotFound })),
+        }
+    }
+
+    /// Sends to a room, loading it first when it is not.
+    ///
+    /// # Errors
+    /// The message comes back with the reason.
+    pub fn send_or_load(&self, key: &RoomKey, message: Message) -> Result<(), Box<Undelivered>> {
+        let mut table = lock(&self.table);
+        if let Some(handle) = table.get(key) {
+            return handle.send(message);
+        }
+        let (sender, inbox) = mpsc::channel(self.parts.limits.room_queue);
+        let handle = RoomHandle { sender };
+        let sent = handle.send(message);
+        let unload = Unload { table: self.table.clone(), key: key.clone() };
+        let actor = RoomActor::new(key.clone(), self.parts.clone(), inbox, unload);
+        self.parts.tracker.spawn(actor.run());
+        table.insert(key.clone(), handle);
+        sent
+    }
+
+    /// Sends to a loaded room and waits for a place in its queue: for what must not be refused, such
+    /// as the news that a connection is gone.
+    pub async fn insist(&self, key: &RoomKey, message: Message) {
+        let handle = lock(&self.table).get(key).cloned();
+        let Some(handle) = handle else { return };
+        if handle.sender.send(message).await.is_err() {
+            tracing::debug!(room.id = %key, "the room was unloaded before it heard of a lost connection");
+        }
+    }
+
+    /// Sends a change and waits for the room as it is after it.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub async fn change(
+        &self,
+        key: &RoomKey,
+        actor: Actor,
+        command: Command,
+    ) -> Result<Room, Refusal> {
+        self.ask(key, Request::Change { actor, command }, true).await
+    }
+
+    /// The room as it is, if it is loaded.
+    pub async fn read(&self, key: &RoomKey) -> Option<Room> {
+        self.ask(key, Request::Read, false).await.ok()
+    }
+
+    async fn ask(&self, key: &RoomKey, request: Request, load: bool) -> Result<Room, Refusal> {
+        let (sender, answer) = oneshot::channel();
+        let message = Message { request, reply: ReplyTo::Caller(sender) };
+        let sent =
+            if load { self.send_or_load(key, message) } else { self.send(key, message) };
+        sent.map_err(|undelivered| undelivered.refusal)?;
+        match answer.await {
+            Ok(result) => result,
+            Err(_closed) => Err(Refusal::Unavailable { reason: "The room is shutting down" }),
+        }
+    }
+}
+
+impl RoomHandle {
+    fn send(&self, message: Message) -> Result<(), Box<Undelivered>> {
+        self.sender.try_send(message).map_err(|error| {
+            let (message, reason) = match error {
+                TrySendError::Full(message) => (message, "The room has too many commands waiting"),
+                TrySendError::Closed(message) => (message, "The room is shutting down"),
+            };
+            Box::new(Undelivered { message, refusal: Refusal::Unavailable { reason } })
+        })
+    }
+}
+
+/// Lets a room take itself out of the table.
+#[derive(Debug)]
+pub(super) struct Unload {
+    table: Arc<Table>,
+    key: RoomKey,
+}
+
+impl Unload {
+    /// Takes the room out if nothing is waiting in its inbox. Senders hold the same lock, so nothing
+    /// can slip in between the look and the removal.
+    pub(super) fn unload_if_idle(&self, inbox: &mpsc::Receiver<Message>) -> bool {
+        let mut table = lock(&self.table);
+        let idle = inbox.is_empty();
+        if idle {
+            table.remove(&self.key);
+        }
+        idle
+    }
+
+    /// Takes the room out whatever is waiting.
+    pub(super) fn unload(&self) {
+        lock(&self.table).remove(&self.key);
+    }
+}
+
+fn lock(table: &Table) -> std::sync::MutexGuard<'_, HashMap<RoomKey, RoomHandle>> {
+    table.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,25 @@
+//! Port: the clients of this node.
+
+use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::room::{Commit, Room};
+
+use super::reply::Answer;
+
+/// Hands out one [`RoomSink`] per live room.
+pub trait EventSink: Send + Sync {
+    /// The sink of one room, without members.
+    fn open(&self, key: &RoomKey) -> Box<dyn RoomSink>;
+}
+
+/// Delivers what happens in one room to its members on this node, in the order of the calls.
+pub trait RoomSink: Send {
+    /// Delivers a commit (if there is one) and answers, at most one write per client. Connections
+    /// that the commit attaches get the room whole and none of the commit's events.
+    fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>);
+
+    /// The replica started again from a snapshot: every member gets the room whole.
+    fn resync(&mut self, room: &Room);
+
+    /// A client that fell behind can read again: it gets the room whole.
+    fn refresh(&mut self, room: &Room, connection: ConnectionId);
+}

@@ -1,0 +1,5 @@
+//! Adapters of the `RoomStore` port.
+
+pub mod memory;
+
+pub use memory::MemoryRoomStore;
