@@ -1,0 +1,10 @@
+//! The delta dialect: the vocabulary of `seeds/host-cohost.md` and its extensions. Clients get one
+//! list when they join and changes from then on.
+
+mod parse;
+mod render;
+mod view;
+
+pub use parse::parse;
+pub use render::{Rendered, done_ack, error, refused_ack, render, room_ack};
+pub use view::View;

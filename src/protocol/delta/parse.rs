@@ -1,0 +1,268 @@
+//! Incoming events of the delta dialect.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::domain::id::{InvalidId, RoomId, UserId};
+use crate::domain::participant::MediaChanges;
+use crate::domain::refusal::{Refusal, RoleChange};
+use crate::domain::role::Role;
+use crate::domain::text;
+use crate::protocol::args::Packet;
+use crate::protocol::names::client;
+use crate::protocol::request::{JoinRequest, PayloadLimits, Request};
+
+/// Reads one event. The name comes back as one of ours, for answers.
+///
+/// # Errors
+/// [`Refusal::UnknownEvent`], or [`Refusal::InvalidPayload`] with what is wrong and where.
+pub fn parse(
+    packet: &Packet<'_>,
+    limits: &PayloadLimits,
+) -> (&'static str, Result<Request, Refusal>) {
+    let role = |role, grant| RoleChange { role, grant };
+    match &*packet.event {
+        client::JOIN_ROOM => (client::JOIN_ROOM, join(packet, limits)),
+        client::LEAVE_ROOM => (client::LEAVE_ROOM, leave(packet)),
+        client::MAKE_HOST => (client::MAKE_HOST, change_role(packet, role(Role::Host, true))),
+        client::REMOVE_HOST => (client::REMOVE_HOST, change_role(packet, role(Role::Host, false))),
+        client::MAKE_COHOST => (client::MAKE_COHOST, change_role(packet, role(Role::CoHost, true))),
+        client::REMOVE_COHOST => {
+            (client::REMOVE_COHOST, change_role(packet, role(Role::CoHost, false)))
+        }
+        client::UPDATE_MY_STATE => (client::UPDATE_MY_STATE, update_state(packet)),
+        client::ROOM_STATE => (client::ROOM_STATE, room_of(packet).map(Request::RoomState)),
+        client::END_MEETING => (client::END_MEETING, room_of(packet).map(Request::End)),
+        _ => ("unknown", Err(Refusal::UnknownEvent)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct JoinPayload<'a> {
+    #[serde(borrow)]
+    room_id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    user_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    user_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    user_image_url: Option<Cow<'a, str>>,
+    #[serde(default)]
+    is_audio_muted: Option<bool>,
+    #[serde(default)]
+    is_video_paused: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RolePayload<'a> {
+    #[serde(borrow)]
+    room_id: Cow<'a, str>,
+    #[serde(borrow)]
+    participant_id: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RoomPayload {
+    room_id: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct StatePayload {
+    room_id: String,
+    is_audio_muted: Option<bool>,
+    is_video_paused: Option<bool>,
+    is_screen_sharing: Option<bool>,
+    is_hand_raised: Option<bool>,
+}
+
+fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal> {
+    let text = packet.raw(0);
+    let payload: JoinPayload<'_> = if is_string(text) {
+        positional_join(packet)?
+    } else {
+        object(text)?
+    };
+    let name = text::line(payload.user_name.as_deref().unwrap_or_default(), limits.name_chars)
+        .map_err(|error| invalid("userName", &error))?;
+    let image_url = match payload.user_image_url.as_deref() {
+        None | Some("") => None,
+        Some(url) => Some(
+            text::line(url, limits.image_url_bytes)
+                .map_err(|error| invalid("userImageUrl", &error))?,
+        ),
+    };
+    Ok(Request::Join(Box::new(JoinRequest {
+        room: room_id(&payload.room_id)?,
+        user: payload.user_id.as_deref().map(|id| user_id("userId", id)).transpose()?,
+        name,
+        image_url,
+        media: MediaChanges {
+            audio_muted: payload.is_audio_muted,
+            video_paused: payload.is_video_paused,
+            ..MediaChanges::default()
+        },
+    })))
+}
+
+/// `join-room "room"` or `join-room "room", "user", "name"`.
+fn positional_join(packet: &Packet<'_>) -> Result<JoinPayload<'static>, Refusal> {
+    let argument = |index: usize, name: &str| -> Result<Option<Cow<'static, str>>, Refusal> {
+        let value: Option<String> =
+            packet.get(index).map_err(|error| malformed(&format!("argument {name}"), &error))?;
+        Ok(value.map(Cow::Owned))
+    };
+    Ok(JoinPayload {
+        room_id: argument(0, "roomId")?.unwrap_or_default(),
+        user_id: argument(1, "userId")?,
+        user_name: argument(2, "userName")?,
+        user_image_url: None,
+        is_audio_muted: None,
+        is_video_paused: None,
+    })
+}
+
+fn leave(packet: &Packet<'_>) -> Result<Request, Refusal> {
+    match packet.raw(0) {
+        "null" => Ok(Request::Leave(None)),
+        _ => room_of(packet).map(|room| Request::Leave(Some(room))),
+    }
+}
+
+fn change_role(packet: &Packet<'_>, change: RoleChange) -> Result<Request, Refusal> {
+    let payload: RolePayload<'_> = object(packet.raw(0))?;
+    Ok(Request::ChangeRole {
+        room: room_id(&payload.room_id)?,
+        target: user_id("participantId", &payload.participant_id)?,
+        change,
+    })
+}
+
+fn update_state(packet: &Packet<'_>) -> Result<Request, Refusal> {
+    let payload: StatePayload = owned_object(packet.raw(0))?;
+    Ok(Request::UpdateState {
+        room: room_id(&payload.room_id)?,
+        changes: MediaChanges {
+            audio_muted: payload.is_audio_muted,
+            video_paused: payload.is_video_paused,
+            screen_sharing: payload.is_screen_sharing,
+            hand_raised: payload.is_hand_raised,
+        },
+    })
+}
+
+/// A room given as `{roomId}` or as the bare id.
+fn room_of(packet: &Packet<'_>) -> Result<RoomId, Refusal> {
+    let text = packet.raw(0);
+    let id = if is_string(text) {
+        packet.get::<String>(0).map_err(|error| malformed("roomId", &error))?
+    } else {
+        owned_object::<RoomPayload>(text)?.room_id
+    };
+    room_id(&id)
+}
+
+fn is_string(text: &str) -> bool {
+    text.starts_with('"')
+}
+
+fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+    // A sequence would be read as the struct's fields in order; the contract has objects only.
+    if !text.starts_with('{') {
+        return Err(Refusal::InvalidPayload { reason: "The payload must be an object".to_owned() });
+    }
+    serde_json::from_str(text).map_err(|error| malformed("payload", &error))
+}
+
+fn owned_object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+    object(text)
+}
+
+fn room_id(value: &str) -> Result<RoomId, Refusal> {
+    RoomId::new(value).map_err(|error: InvalidId| invalid("roomId", &error))
+}
+
+fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
+    UserId::new(value).map_err(|error: InvalidId| invalid(field, &error))
+}
+
+fn invalid(field: &str, error: &dyn std::fmt::Display) -> Refusal {
+    Refusal::InvalidPayload { reason: format!("{field} {error}") }
+}
+
+/// What serde says, without its quotation of the input beyond what is needed to find the place.
+fn malformed(what: &str, error: &serde_json::Error) -> Refusal {
+    let mut reason = format!("The {what} is malformed: {error}");
+    if reason.chars().nth(200).is_some() {
+        reason = reason.chars().take(200).collect();
+    }
+    Refusal::InvalidPayload { reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> Result<Request, Refusal> {
+        parse(&Packet::parse(body).unwrap(), &PayloadLimits::default()).1
+    }
+
+    fn joined(body: &str) -> JoinRequest {
+        match read(body) {
+            Ok(Request::Join(join)) => *join,
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn join_has_three_forms() {
+        let object = joined(
+            r#"["join-room",{"roomId":"r","userId":"u","userName":"Ann","userImageUrl":null,"x":1}]"#,
+        );
+        let positional = joined(r#"["join-room","r","u","Ann"]"#);
+        assert_eq!(object, positional);
+        let bare = joined(r#"["join-room","r"]"#);
+        assert_eq!((bare.room.as_str(), bare.user, &*bare.name), ("r", None, ""));
+    }
+
+    #[test]
+    fn leave_has_three_forms() {
+        let room = RoomId::new("r").unwrap();
+        assert_eq!(read(r#"["leave-room",{"roomId":"r"}]"#), Ok(Request::Leave(Some(room.clone()))));
+        assert_eq!(read(r#"["leave-room","r"]"#), Ok(Request::Leave(Some(room))));
+        assert_eq!(read(r#"["leave-room"]"#), Ok(Request::Leave(None)));
+    }
+
+    #[test]
+    fn malformed_payloads_are_named_not_believed() {
+        let long = format!(r#"["join-room",{{"roomId":"r","userName":"{}"}}]"#, "x".repeat(129));
+        for bad in [
+            r#"["join-room"]"#,
+            r#"["join-room",null]"#,
+            r#"["join-room",7]"#,
+            r#"["join-room",["r","u"]]"#,
+            r#"["join-room",{}]"#,
+            r#"["join-room",{"roomId":""}]"#,
+            r#"["join-room",{"roomId":"a b"}]"#,
+            r#"["join-room",{"roomId":"r","roomId":"s"}]"#,
+            r#"["join-room",{"roomId":"r","userId":7}]"#,
+            r#"["join-room",{"roomId":"r","userName":"a\u0000"}]"#,
+            r#"["join-room",{"roomId":"r","userName":"\u202eevil"}]"#,
+            r#"["join-room",{"roomId":"r","isAudioMuted":"yes"}]"#,
+            r#"["make-host",{"roomId":"r"}]"#,
+            r#"["make-host","r"]"#,
+            r#"["make-host",{"roomId":"r","participantId":{"a":1}}]"#,
+            r#"["update-my-state",{"roomId":"r","isAudioMuted":1}]"#,
+            r#"["room-state",{"roomId":null}]"#,
+            long.as_str(),
+        ] {
+            assert!(matches!(read(bad), Err(Refusal::InvalidPayload { .. })), "{bad}");
+        }
+        assert_eq!(read(r#"["no-such-event",1]"#), Err(Refusal::UnknownEvent));
+    }
+}
