@@ -1,0 +1,331 @@
+//! One Socket.IO connection of a client, as Usher sees it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use socketioxide::TransportType;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::AckSender;
+use socketioxide::handler::FromMessageParts;
+use socketioxide::socket::{Sid, Socket};
+use socketioxide_core::{Str, Value};
+use tokio::time::Instant;
+
+use super::parcel::{Parcel, Piece};
+use super::wire::{SWITCH_EVENT, Sent, Wire};
+use crate::auth::Principal;
+use crate::domain::id::{ConnectionId, RoomKey, UserId};
+
+/// A second fall-behind within this time ends the connection.
+const RELAPSE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// How packets reach the client.
+#[derive(Debug)]
+enum Route {
+    /// Through the library, packet by packet: polling, or an upgrade that is not finished.
+    Library {
+        /// The WebSocket that an upgrade would use.
+        upgrade: Option<Arc<Wire>>,
+        /// The library's queue was full: nothing is sent until the room is shown anew.
+        behind: bool,
+    },
+    /// Straight to the socket, framed.
+    Wire(Arc<Wire>),
+}
+
+#[derive(Debug)]
+struct State {
+    route: Route,
+    user: Option<UserId>,
+    rooms: Vec<RoomKey>,
+    fell_behind: Option<Instant>,
+    gone: bool,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Connection {
+    id: ConnectionId,
+    principal: Principal,
+    socket: Weak<Socket<LocalAdapter>>,
+    in_flight: AtomicUsize,
+    state: Mutex<State>,
+}
+
+/// What became of a parcel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// On its way.
+    Ok,
+    /// Dropped; the client has just fallen behind and has to be shown the room anew.
+    FellBehind,
+    /// Dropped; it is behind, or gone.
+    Dropped,
+}
+
+impl Connection {
+    /// A connection of this socket. With a `wire` it is a WebSocket from the start.
+    #[must_use]
+    pub fn new(
+        id: ConnectionId,
+        principal: Principal,
+        socket: &Arc<Socket<LocalAdapter>>,
+        wire: Option<Arc<Wire>>,
+    ) -> Self {
+        let route = match wire {
+            Some(wire) => Route::Wire(wire),
+            None => Route::Library { upgrade: None, behind: false },
+        };
+        let user = principal.user.clone();
+        let state = State { route, user, rooms: Vec::new(), fell_behind: None, gone: false };
+        Self {
+            id,
+            principal,
+            socket: Arc::downgrade(socket),
+            in_flight: AtomicUsize::new(0),
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Its id within Usher.
+    #[must_use]
+    pub const fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// Whom its token belongs to.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The library's id of the socket.
+    #[must_use]
+    pub fn sid(&self) -> Option<Sid> {
+        self.socket.upgrade().map(|socket| socket.id)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The user whom this connection belongs to, once that is known.
+    #[must_use]
+    pub fn user(&self) -> Option<UserId> {
+        self.state().user.clone()
+    }
+
+    /// Binds the connection to a user. `false` when it belongs to somebody else already.
+    #[must_use]
+    pub fn bind(&self, user: &UserId) -> bool {
+        let mut state = self.state();
+        state.user.get_or_insert_with(|| user.clone()) == user
+    }
+
+    /// Notes that the connection is entering a room. `false` when it is in `limit` rooms already or
+    /// the connection has ended.
+    #[must_use]
+    pub fn enter(&self, room: &RoomKey, limit: usize) -> bool {
+        let mut state = self.state();
+        if state.gone {
+            return false;
+        }
+        if state.rooms.contains(room) {
+            return true;
+        }
+        let free = state.rooms.len() < limit;
+        if free {
+            state.rooms.push(room.clone());
+        }
+        free
+    }
+
+    /// Notes that the connection is not in a room, or no longer.
+    pub fn leave(&self, room: &RoomKey) {
+        self.state().rooms.retain(|entered| entered != room);
+    }
+
+    /// The rooms that the connection is in or entering.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<RoomKey> {
+        self.state().rooms.clone()
+    }
+
+    /// Whether the connection is in or entering this room.
+    #[must_use]
+    pub fn is_in(&self, room: &RoomKey) -> bool {
+        self.state().rooms.contains(room)
+    }
+
+    /// Ends the connection for Usher; the rooms that it was in come back once.
+    #[must_use]
+    pub fn end(&self) -> Vec<RoomKey> {
+        let mut state = self.state();
+        state.gone = true;
+        std::mem::take(&mut state.rooms)
+    }
+
+    /// Takes one of `limit` places for a command under way.
+    #[must_use]
+    pub fn begin_command(&self, limit: usize) -> bool {
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) < limit {
+            return true;
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        false
+    }
+
+    /// Gives the place back: the command was answered.
+    pub fn end_command(&self) {
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// A WebSocket is about to take over from polling.
+    pub fn offer_upgrade(&self, wire: Arc<Wire>) {
+        if let Route::Library { upgrade, .. } = &mut self.state().route {
+            *upgrade = Some(wire);
+        }
+    }
+
+    /// Sends what happened in a room.
+    pub fn deliver(&self, parcels: &[&Parcel]) -> Delivered {
+        self.send(parcels, Wire::send)
+    }
+
+    /// Sends the answer to a command, also to a client that has fallen behind.
+    pub fn answer(&self, parcel: &Parcel) -> Delivered {
+        self.send(&[parcel], Wire::send_answer)
+    }
+
+    fn send(&self, parcels: &[&Parcel], write: fn(&Arc<Wire>, &[Bytes]) -> Sent) -> Delivered {
+        let mut state = self.state();
+        self.switch_when_upgraded(&mut state);
+        let delivered = match &mut state.route {
+            Route::Wire(wire) => {
+                let mut frames = [const { Bytes::new() }; 4];
+                let mut used = 0;
+                for (slot, parcel) in frames.iter_mut().zip(parcels) {
+                    *slot = parcel.framed();
+                    used += 1;
+                }
+                match write(wire, frames.get(..used).unwrap_or_default()) {
+                    Sent::Ok => Delivered::Ok,
+                    Sent::FellBehind => Delivered::FellBehind,
+                    Sent::Behind | Sent::Closed => Delivered::Dropped,
+                }
+            }
+            Route::Library { behind, .. } => {
+                let answers_only = *behind;
+                let sent = self.socket.upgrade().is_some_and(|socket| {
+                    parcels.iter().flat_map(|parcel| parcel.pieces()).all(|piece| {
+                        if answers_only && matches!(piece, Piece::Event(_)) {
+                            return true;
+                        }
+                        emit(&socket, piece)
+                    })
+                });
+                match (sent, *behind) {
+                    (true, false) => Delivered::Ok,
+                    (_, true) => Delivered::Dropped,
+                    (false, false) => {
+                        *behind = true;
+                        Delivered::FellBehind
+                    }
+                }
+            }
+        };
+        if delivered == Delivered::FellBehind {
+            return self.note_fall(&mut state);
+        }
+        delivered
+    }
+
+    fn note_fall(&self, state: &mut State) -> Delivered {
+        let now = Instant::now();
+        let relapsed = state.fell_behind.is_some_and(|at| now.duration_since(at) < RELAPSE);
+        state.fell_behind = Some(now);
+        if relapsed {
+            self.cut(state);
+            return Delivered::Dropped;
+        }
+        Delivered::FellBehind
+    }
+
+    /// Polling is over and everything that was queued for it is on its way: from here on frames go
+    /// straight to the socket.
+    fn switch_when_upgraded(&self, state: &mut State) {
+        let Route::Library { upgrade: Some(wire), behind: false } = &state.route else { return };
+        let Some(socket) = self.socket.upgrade() else { return };
+        if socket.transport_type() != TransportType::Websocket {
+            return;
+        }
+        if socket.emit(SWITCH_EVENT, &()).is_ok() {
+            state.route = Route::Wire(wire.clone());
+        }
+    }
+
+    /// Waits until a client that fell behind could be sent the room anew. `false` when it is too slow
+    /// or gone.
+    pub async fn recovered(&self, patience: std::time::Duration) -> bool {
+        let wire = match &self.state().route {
+            Route::Wire(wire) => Some(wire.clone()),
+            Route::Library { .. } => None,
+        };
+        match wire {
+            Some(wire) => tokio::time::timeout(patience, wire.drained()).await.is_ok(),
+            // Polling tells nobody when its queue is read: half the patience is as good as a sign.
+            None => {
+                tokio::time::sleep(patience / 2).await;
+                self.socket.upgrade().is_some_and(|socket| socket.connected())
+            }
+        }
+    }
+
+    /// The client is about to be sent the room anew.
+    pub fn start_over(&self) {
+        match &mut self.state().route {
+            Route::Wire(wire) => wire.caught_up(),
+            Route::Library { behind, .. } => *behind = false,
+        }
+    }
+
+    /// Ends a connection that cannot keep up. Its membership ends with the transport's.
+    pub fn cut_off(&self) {
+        self.cut(&mut self.state());
+    }
+
+    fn cut(&self, state: &mut State) {
+        match &state.route {
+            Route::Wire(wire) => wire.abort(),
+            Route::Library { upgrade, .. } => {
+                if let Some(wire) = upgrade {
+                    wire.abort();
+                }
+                if let Some(socket) = self.socket.upgrade()
+                    && socket.disconnect().is_err()
+                {
+                    tracing::debug!("a full polling queue is left to its heartbeat");
+                }
+            }
+        }
+    }
+}
+
+/// Sends one packet through the library; `false` when its queue is full or the socket is gone.
+fn emit(socket: &Arc<Socket<LocalAdapter>>, piece: &Piece) -> bool {
+    match piece {
+        Piece::Event(message) => raw(&message.payload)
+            .is_some_and(|payload| socket.emit(message.name, &payload).is_ok()),
+        Piece::Ack { id, payload } => {
+            let mut nothing = Value::Str(Str::from(""), None);
+            let Ok(ack) = AckSender::from_message_parts(socket, &mut nothing, &Some(*id));
+            raw(payload).is_some_and(|payload| ack.send(&payload).is_ok())
+        }
+    }
+}
+
+fn raw(json: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(json.to_owned()).ok()
+}

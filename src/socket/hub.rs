@@ -1,0 +1,204 @@
+//! All connections of this node, and what they share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::socket::{Sid, Socket};
+use tokio_util::task::TaskTracker;
+
+use super::connection::Connection;
+use super::wire::Wire;
+use crate::auth::{Authenticator, Principal};
+use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::room::{Actor, Command, LossCause};
+use crate::engine::registry::{Message, Request, Rooms};
+use crate::engine::reply::ReplyTo;
+use crate::ids::IdSource;
+use crate::protocol::request::PayloadLimits;
+
+/// Bounds of the socket surface, all of them settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// Commands of one connection that may be under way.
+    pub commands_in_flight: usize,
+    /// Rooms that one connection may be in.
+    pub rooms_per_connection: usize,
+    /// How long a client that fell behind has to catch up.
+    pub slow_consumer_timeout: Duration,
+    /// What payloads may carry.
+    pub payload: PayloadLimits,
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self {
+            commands_in_flight: 512,
+            rooms_per_connection: 16,
+            slow_consumer_timeout: Duration::from_secs(5),
+            payload: PayloadLimits::default(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    connections: HashMap<ConnectionId, Arc<Connection>>,
+    by_sid: HashMap<Sid, ConnectionId>,
+    /// WebSockets of upgrades whose session has not connected yet.
+    upgrades: HashMap<Sid, Weak<Wire>>,
+}
+
+/// The connections of this node.
+#[derive(Debug)]
+pub struct Hub {
+    tables: Mutex<Tables>,
+    rooms: OnceLock<Arc<Rooms>>,
+    /// Verifies tokens at CONNECT.
+    pub authenticator: Arc<Authenticator>,
+    /// Names connections.
+    pub ids: Arc<IdSource>,
+    /// Bounds.
+    pub limits: SocketLimits,
+    /// Where background work runs.
+    pub tracker: TaskTracker,
+}
+
+impl Hub {
+    /// A hub without connections; [`Hub::attach`] gives it the rooms.
+    #[must_use]
+    pub fn new(
+        authenticator: Arc<Authenticator>,
+        ids: Arc<IdSource>,
+        limits: SocketLimits,
+        tracker: TaskTracker,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            tables: Mutex::default(),
+            rooms: OnceLock::new(),
+            authenticator,
+            ids,
+            limits,
+            tracker,
+        })
+    }
+
+    /// Gives the hub its rooms. The rooms need the hub as their sink first, hence two steps; a second
+    /// call changes nothing.
+    pub fn attach(&self, rooms: Arc<Rooms>) {
+        self.rooms.get_or_init(|| rooms);
+    }
+
+    /// The rooms; `None` before [`Hub::attach`].
+    #[must_use]
+    pub fn rooms(&self) -> Option<&Arc<Rooms>> {
+        self.rooms.get()
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables().connections.len()
+    }
+
+    /// Whether there are no connections.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One connection.
+    #[must_use]
+    pub fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
+        self.tables().connections.get(&id).cloned()
+    }
+
+    /// A socket was let in.
+    #[must_use]
+    pub fn open(
+        &self,
+        socket: &Arc<Socket<LocalAdapter>>,
+        principal: Principal,
+        wire: Option<Arc<Wire>>,
+    ) -> Arc<Connection> {
+        let id = self.ids.connection();
+        let connection = Arc::new(Connection::new(id, principal, socket, wire));
+        let mut tables = self.tables();
+        if let Some(upgrade) = tables.upgrades.remove(&socket.id).and_then(|wire| wire.upgrade()) {
+            connection.offer_upgrade(upgrade);
+        }
+        tables.by_sid.insert(socket.id, id);
+        tables.connections.insert(id, connection.clone());
+        connection
+    }
+
+    /// A polling session is about to continue over this WebSocket.
+    pub fn offer_upgrade(&self, sid: Sid, wire: &Arc<Wire>) {
+        let mut tables = self.tables();
+        let known = tables.by_sid.get(&sid).copied();
+        match known.and_then(|id| tables.connections.get(&id)) {
+            Some(connection) => connection.offer_upgrade(wire.clone()),
+            None => {
+                tables.upgrades.retain(|_, wire| wire.strong_count() > 0);
+                tables.upgrades.insert(sid, Arc::downgrade(wire));
+            }
+        }
+    }
+
+    /// A socket is gone: each room that it was in hears of it.
+    pub fn close(&self, connection: &Connection, sid: Sid, ending: Ending) {
+        {
+            let mut tables = self.tables();
+            tables.connections.remove(&connection.id());
+            tables.by_sid.remove(&sid);
+            tables.upgrades.remove(&sid);
+        }
+        let id = connection.id();
+        for room in connection.end() {
+            let command = match ending {
+                Ending::Left => Command::Leave { connection: id },
+                Ending::Gone(cause) => Command::LoseConnection { connection: id, cause },
+            };
+            self.tell(&room, Request::Change { actor: Actor::System, command });
+        }
+    }
+
+    /// Sends what must not get lost, waiting for a place if there is none.
+    pub fn tell(&self, room: &RoomKey, request: Request) {
+        let Some(rooms) = self.rooms.get() else { return };
+        let message = Message { request, reply: ReplyTo::Nobody };
+        if let Err(undelivered) = rooms.send(room, message) {
+            let (rooms, room) = (rooms.clone(), room.clone());
+            self.tracker.spawn(async move { rooms.insist(&room, undelivered.message).await });
+        }
+    }
+
+    /// A client fell behind: it is shown its rooms anew once it has caught up, or cut off.
+    pub fn watch_recovery(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let (hub, connection) = (self.clone(), connection.clone());
+        self.tracker.spawn(async move {
+            if connection.recovered(hub.limits.slow_consumer_timeout).await {
+                for room in connection.rooms() {
+                    hub.tell(&room, Request::Refresh(connection.id()));
+                }
+            } else {
+                tracing::info!("a connection was cut off as a slow consumer");
+                connection.cut_off();
+            }
+        });
+    }
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// With a Socket.IO disconnect: a leave.
+    Left,
+    /// Without.
+    Gone(LossCause),
+}

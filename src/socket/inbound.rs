@@ -1,0 +1,308 @@
+//! From a client's packet to a room's inbox, synchronously: socketioxide spawns what handlers
+//! return, and spawned work may overtake.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler};
+use socketioxide::socket::{DisconnectReason, Socket};
+use socketioxide_core::Value;
+
+use super::connection::Connection;
+use super::hub::{Ending, Hub};
+use super::parcel::{Parcel, Piece};
+use super::wire::Wire;
+use crate::auth::bearer;
+use crate::domain::id::{RoomId, RoomKey, UserId};
+use crate::domain::refusal::{Refusal, RoleChange};
+use crate::domain::participant::Profile;
+use crate::domain::room::{Actor, Command, Join, LossCause};
+use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
+use crate::engine::reply::{ConnectionReply, ReplyTo};
+use crate::protocol::args::Packet;
+use crate::protocol::delta;
+use crate::protocol::request::{JoinRequest, Request};
+
+type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
+
+/// Lets sockets in. A middleware, because the answer to CONNECT leaves before the connect handler
+/// runs and a client may send its join right after it.
+#[derive(Debug, Clone)]
+pub struct Door {
+    hub: Arc<Hub>,
+}
+
+impl Door {
+    /// The door of this hub.
+    #[must_use]
+    pub const fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+
+    fn admit(&self, socket: &Arc<Socket<LocalAdapter>>, auth: Option<&Value>) -> Result<(), Refusal> {
+        let parts = socket.req_parts();
+        let in_auth = auth.and_then(auth_token);
+        let header = parts.headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+        let token = in_auth.as_deref().or_else(|| bearer(header, parts.uri.query()));
+        let principal = self.hub.authenticator.authenticate(token)?;
+        let wire = parts.extensions.get::<Arc<Wire>>().cloned();
+        let connection = self.hub.open(socket, principal, wire);
+        socket.on_fallback(Inbound { hub: self.hub.clone(), connection: connection.clone() });
+        socket.on_disconnect(Outbound { hub: self.hub.clone(), connection });
+        Ok(())
+    }
+}
+
+/// Names our implementation of the library's handler traits among its blanket ones.
+#[derive(Debug)]
+pub enum Ours {}
+
+impl ConnectMiddleware<LocalAdapter, Ours> for Door {
+    fn call<'a>(
+        &'a self,
+        socket: Arc<Socket<LocalAdapter>>,
+        auth: &'a Option<Value>,
+    ) -> impl Future<Output = ConnectResult> + Send {
+        let admitted = self.admit(&socket, auth.as_ref());
+        std::future::ready(admitted.map_err(|refusal| {
+            tracing::info!(code = refusal.code(), "a socket was not let in");
+            let sentence = format!("{}: {refusal}", refusal.code());
+            let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
+            boxed
+        }))
+    }
+}
+
+/// `auth.token` of a CONNECT packet.
+fn auth_token(auth: &Value) -> Option<String> {
+    let parsed: Json = serde_json::from_str(auth.as_str()?).ok()?;
+    parsed.get("token")?.as_str().map(str::to_owned)
+}
+
+/// Handles every event of one connection.
+#[derive(Debug, Clone)]
+struct Inbound {
+    hub: Arc<Hub>,
+    connection: Arc<Connection>,
+}
+
+impl MessageHandler<LocalAdapter, Ours> for Inbound {
+    fn call(&self, _socket: Arc<Socket<LocalAdapter>>, body: Value, ack: Option<i64>) {
+        let (event, request) = read(&body, &self.hub);
+        let from = ConnectionReply { connection: self.connection.id(), ack, event };
+        let outcome = request.and_then(|request| self.dispatch(from, request));
+        if let Err(refusal) = outcome {
+            self.connection.answer(&refused(from, &refusal));
+        }
+    }
+}
+
+fn read(body: &Value, hub: &Hub) -> (&'static str, Result<Request, Refusal>) {
+    let Value::Str(text, attachments) = body else {
+        return ("unknown", Err(Refusal::UnknownEvent));
+    };
+    match Packet::parse(text) {
+        Err(_malformed) => ("unknown", Err(Refusal::UnknownEvent)),
+        Ok(packet) => {
+            let (event, request) = delta::parse(&packet, &hub.limits.payload);
+            if attachments.as_ref().is_some_and(|attachments| !attachments.is_empty()) {
+                let reason = "Binary attachments have no meaning here".to_owned();
+                return (event, request.and(Err(Refusal::InvalidPayload { reason })));
+            }
+            (event, request)
+        }
+    }
+}
+
+/// The refusal of a command: its acknowledgement, if one was asked for, and the `error` event. An
+/// event that nobody knows is no command: without an acknowledgement it is ignored.
+pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Parcel {
+    let mut pieces = Vec::with_capacity(2);
+    if let Some(id) = from.ack {
+        pieces.push(Piece::Ack { id, payload: delta::refused_ack(refusal) });
+    }
+    if *refusal != Refusal::UnknownEvent {
+        pieces.push(Piece::Event(delta::error(refusal, from.event)));
+    }
+    Parcel::new(pieces)
+}
+
+impl Inbound {
+    fn key(&self, room: RoomId) -> RoomKey {
+        RoomKey { tenant: self.connection.principal().tenant.clone(), room }
+    }
+
+    fn dispatch(&self, from: ConnectionReply, request: Request) -> Result<(), Refusal> {
+        match request {
+            Request::Join(join) => self.join(from, *join),
+            Request::Leave(room) => self.leave(from, room),
+            Request::ChangeRole { room, target, change } => {
+                let key = self.key(room);
+                let user = self.user_for_role(&key, change)?;
+                self.change(from, &key, user, Command::ChangeRole { target, change })
+            }
+            Request::UpdateState { room, changes } => {
+                let key = self.key(room);
+                let user = self.user_in(&key)?;
+                self.change(from, &key, user, Command::UpdateState { changes })
+            }
+            Request::End(room) => {
+                let key = self.key(room);
+                let user = self.user_in(&key)?;
+                self.change(from, &key, user, Command::End)
+            }
+            Request::RoomState(room) => {
+                let key = self.key(room);
+                self.user_in(&key)?;
+                if !self.connection.is_in(&key) {
+                    return Err(Refusal::NotJoined);
+                }
+                self.send(from, |rooms, message| rooms.send(&key, message), RoomRequest::Read)
+            }
+        }
+    }
+
+    fn join(&self, from: ConnectionReply, join: JoinRequest) -> Result<(), Refusal> {
+        let claimed = self.connection.principal().act_as(join.user.as_ref())?;
+        let user = claimed.or_else(|| self.connection.user()).ok_or_else(|| {
+            Refusal::InvalidPayload { reason: "userId is missing: say who joins".to_owned() }
+        })?;
+        if !self.connection.bind(&user) {
+            return Err(Refusal::Unauthorized {
+                reason: "This connection belongs to another user; open a new one",
+            });
+        }
+        let key = self.key(join.room);
+        let entered = self.connection.is_in(&key);
+        if !self.connection.enter(&key, self.hub.limits.rooms_per_connection) {
+            return Err(Refusal::RateLimited { reason: "This connection is in too many rooms" });
+        }
+        let name = match &self.connection.principal().name {
+            Some(name) if join.name.is_empty() => name.clone(),
+            _ => join.name,
+        };
+        let command = Command::Join(Box::new(Join {
+            user: user.clone(),
+            connection: self.connection.id(),
+            node: self.hub.ids.node(),
+            profile: Profile { name, image_url: join.image_url },
+            media: join.media,
+        }));
+        let request = RoomRequest::Change { actor: Actor::User(user), command };
+        let sent =
+            self.send(from, |rooms, message| rooms.send_or_load(&key, message), request);
+        if sent.is_err() && !entered {
+            self.connection.leave(&key);
+        }
+        sent
+    }
+
+    fn leave(&self, from: ConnectionReply, room: Option<RoomId>) -> Result<(), Refusal> {
+        let key = match room {
+            Some(room) => self.key(room),
+            None => {
+                let mut rooms = self.connection.rooms();
+                let only = rooms.pop().ok_or(Refusal::NotJoined)?;
+                if !rooms.is_empty() {
+                    let reason = "You are in several rooms: say which to leave".to_owned();
+                    return Err(Refusal::InvalidPayload { reason });
+                }
+                only
+            }
+        };
+        let user = self.user_in(&key)?;
+        let command = Command::Leave { connection: self.connection.id() };
+        self.change(from, &key, user, command)?;
+        self.connection.leave(&key);
+        Ok(())
+    }
+
+    /// The connection's user; without one it has not joined anything.
+    fn user_in(&self, key: &RoomKey) -> Result<UserId, Refusal> {
+        self.connection.user().ok_or_else(|| {
+            if self.is_loaded(key) { Refusal::NotJoined } else { Refusal::RoomNotFound }
+        })
+    }
+
+    fn user_for_role(&self, key: &RoomKey, change: RoleChange) -> Result<UserId, Refusal> {
+        self.user_in(key).map_err(|refusal| match refusal {
+            Refusal::NotJoined => Refusal::NotJoinedForRole(change),
+            other => other,
+        })
+    }
+
+    fn is_loaded(&self, key: &RoomKey) -> bool {
+        self.hub.rooms().is_some_and(|rooms| rooms.is_loaded(key))
+    }
+
+    fn change(
+        &self,
+        from: ConnectionReply,
+        key: &RoomKey,
+        user: UserId,
+        command: Command,
+    ) -> Result<(), Refusal> {
+        let request = RoomRequest::Change { actor: Actor::User(user), command };
+        self.send(from, |rooms, message| rooms.send(key, message), request)
+    }
+
+    fn send(
+        &self,
+        from: ConnectionReply,
+        send: impl FnOnce(&Rooms, Message) -> Result<(), Box<crate::engine::registry::Undelivered>>,
+        request: RoomRequest,
+    ) -> Result<(), Refusal> {
+        let rooms =
+            self.hub.rooms().ok_or(Refusal::Unavailable { reason: "The server is starting" })?;
+        if !self.connection.begin_command(self.hub.limits.commands_in_flight) {
+            return Err(Refusal::RateLimited {
+                reason: "Too many commands under way; wait for their answers",
+            });
+        }
+        send(rooms, Message { request, reply: ReplyTo::Connection(from) }).map_err(|undelivered| {
+            self.connection.end_command();
+            undelivered.refusal
+        })
+    }
+}
+
+/// Tells the rooms when the connection ends.
+#[derive(Debug)]
+struct Outbound {
+    hub: Arc<Hub>,
+    connection: Arc<Connection>,
+}
+
+impl DisconnectHandler<LocalAdapter, Ours> for Outbound {
+    fn call_with_defer(
+        &self,
+        socket: Arc<Socket<LocalAdapter>>,
+        reason: DisconnectReason,
+        defer: fn(Arc<Socket<LocalAdapter>>),
+    ) {
+        self.hub.close(&self.connection, socket.id, ending(reason));
+        defer(socket);
+    }
+}
+
+/// A leave, a closed tab, or a broken transport.
+const fn ending(reason: DisconnectReason) -> Ending {
+    match reason {
+        DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect => Ending::Left,
+        DisconnectReason::TransportClose => Ending::Gone(LossCause::Closed),
+        DisconnectReason::MultipleHttpPollingError
+        | DisconnectReason::PacketParsingError
+        | DisconnectReason::TransportError
+        | DisconnectReason::HeartbeatTimeout
+        | DisconnectReason::ClosingServer => Ending::Gone(LossCause::Lost),
+    }
+}
+
+/// The connect handler: everything has happened at the [`Door`].
+///
+/// # Errors
+/// Never.
+pub async fn connected() {}
+

@@ -1,0 +1,14 @@
+//! The Socket.IO surface: connections, their inbound events, and the fan-out to them.
+//!
+//! socketioxide speaks the protocol (handshake, polling, upgrade, heartbeats, packet parsing). What
+//! a room says to a WebSocket client is framed once for everybody and written to the socket from the
+//! room's own task; see [`wire`].
+
+pub mod connection;
+pub mod fanout;
+pub mod frames;
+pub mod hub;
+pub mod inbound;
+pub mod parcel;
+pub mod upgrade;
+pub mod wire;

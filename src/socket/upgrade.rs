@@ -1,0 +1,111 @@
+//! The WebSocket handshake (RFC 6455, section 4.2), done here so that a connection keeps the stream
+//! that rooms can write to, and keeps nothing of the HTTP request but what is needed later.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use tower::Service;
+
+use super::hub::Hub;
+use super::wire::{Until, WireIo};
+
+/// What the library does with requests that are not for it; it never gets one.
+pub type Engine = SocketIoService<engineioxide::service::NotFoundService>;
+
+/// Whether this is a well-formed WebSocket handshake for Socket.IO. Everything else is left to the
+/// library, which knows the right complaint.
+#[must_use]
+pub fn is_upgrade(request: &Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let version = query(request, "EIO").is_some_and(|version| matches!(version, "3" | "4"));
+    request.method() == Method::GET
+        && has_token(headers, &header::UPGRADE, "websocket")
+        && has_token(headers, &header::CONNECTION, "upgrade")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+        && version
+        && query(request, "transport") == Some("websocket")
+        && query(request, "sid").is_none_or(|sid| sid.parse::<Sid>().is_ok())
+}
+
+fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
+    request.uri().query()?.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// Answers the handshake and hands the stream to the library once HTTP is done with it.
+#[must_use]
+pub fn upgrade<B: Default>(
+    hub: &Arc<Hub>,
+    engine: &Engine,
+    request: Request<Incoming>,
+) -> Response<B> {
+    let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(http::HeaderValue::as_bytes);
+    let accept = tungstenite::handshake::derive_accept_key(key.unwrap_or_default());
+    let sid = query(&request, "sid").and_then(|sid| sid.parse::<Sid>().ok());
+    let kept = essential(&request);
+    let (hub, engine) = (hub.clone(), engine.clone());
+    hub.tracker.clone().spawn(hand_over(hub, engine, request, kept, sid));
+    let mut response = Response::new(B::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, http::HeaderValue::from_static("Upgrade"));
+    if let Ok(accept) = http::HeaderValue::from_str(&accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+/// The library keeps the request for as long as the connection lives: path, query and token are all
+/// that is ever looked at again.
+fn essential(request: &Request<Incoming>) -> Request<()> {
+    let mut kept = Request::new(());
+    *kept.uri_mut() = request.uri().clone();
+    if let Some(token) = request.headers().get(header::AUTHORIZATION) {
+        kept.headers_mut().insert(header::AUTHORIZATION, token.clone());
+    }
+    kept
+}
+
+async fn hand_over(
+    hub: Arc<Hub>,
+    mut engine: Engine,
+    request: Request<Incoming>,
+    mut kept: Request<()>,
+    sid: Option<Sid>,
+) {
+    let upgraded = match hyper::upgrade::on(request).await {
+        Ok(upgraded) => upgraded,
+        Err(error) => return tracing::debug!(%error, "a WebSocket handshake was not finished"),
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<WireIo>>() else {
+        return tracing::error!("a WebSocket came over a stream that is not ours");
+    };
+    let mut io = parts.io.into_inner();
+    io.unread(parts.read_buf);
+    let wire = io.wire().clone();
+    match sid {
+        None => wire.upgraded(Until::Connected),
+        Some(sid) => {
+            wire.upgraded(Until::Switched);
+            hub.offer_upgrade(sid, &wire);
+        }
+    }
+    kept.extensions_mut().insert(wire);
+    if let Err(error) = engine.call((io, kept)).await {
+        tracing::debug!(?error, "a WebSocket request was refused by the engine");
+    }
+}

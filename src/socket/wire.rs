@@ -1,0 +1,459 @@
+//! One TCP connection with two writers: the HTTP and WebSocket libraries, which see an ordinary
+//! stream, and the rooms, which write ready-made frames to it directly.
+//!
+//! socketioxide sends an event by waking a task per socket, which frames it anew. Measured, that is
+//! most of what a delivery costs. A room's frames are the same for all its members, so the room's
+//! task writes them itself: one system call per socket and commit, no wake-up.
+//!
+//! Two things make it safe. The WebSocket library hands over whole frames, and [`WireIo`] takes
+//! each buffer whole, so both writers only ever meet at a frame's edge. And a room's frames are held
+//! back until the library has written a certain frame (the answer to CONNECT, or the mark that ends
+//! the polling queue), so nothing overtakes what the library still has to say.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
+use tokio_util::task::TaskTracker;
+
+use super::frames;
+
+/// While the connection speaks HTTP, more than this unwritten makes the library wait.
+const HTTP_BACKLOG: usize = 64 * 1024;
+
+/// How long a finished connection may take to deliver its last words.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The event whose frame, written by the library, says that its queue is empty. It is never sent.
+pub const SWITCH_EVENT: &str = "usher:switch";
+
+/// What the library has to write before the rooms may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// The answer to CONNECT.
+    Connected,
+    /// The event [`SWITCH_EVENT`], which is taken out.
+    Switched,
+}
+
+/// What became of frames given to [`Wire::send`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// Written, or waiting within the bound.
+    Ok,
+    /// Dropped: the reader has just fallen behind.
+    FellBehind,
+    /// Dropped: it had fallen behind earlier.
+    Behind,
+    /// The connection is gone.
+    Closed,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Http,
+    Held(Until, VecDeque<Bytes>),
+    Open,
+    Finishing,
+    Closed,
+}
+
+#[derive(Debug)]
+struct Out {
+    phase: Phase,
+    queue: VecDeque<Bytes>,
+    queued: usize,
+    behind: bool,
+    flushing: bool,
+    library: Option<Waker>,
+}
+
+/// A TCP connection that rooms can write to.
+#[derive(Debug)]
+pub struct Wire {
+    stream: TcpStream,
+    out: Mutex<Out>,
+    drained: Notify,
+    tracker: TaskTracker,
+    limit: usize,
+    /// This connection's place among those that the node accepts.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Wire {
+    /// A connection that speaks HTTP. `limit` is how many bytes may wait for a slow reader before it
+    /// has fallen behind.
+    #[must_use]
+    pub fn new(
+        stream: TcpStream,
+        limit: usize,
+        tracker: TaskTracker,
+        place: OwnedSemaphorePermit,
+    ) -> Arc<Self> {
+        let out = Out {
+            phase: Phase::Http,
+            queue: VecDeque::new(),
+            queued: 0,
+            behind: false,
+            flushing: false,
+            library: None,
+        };
+        let (out, drained) = (Mutex::new(out), Notify::new());
+        Arc::new(Self { stream, out, drained, tracker, limit, _place: place })
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection speaks WebSocket from here on; rooms wait until the library has written this.
+    pub fn upgraded(&self, until: Until) {
+        self.out().phase = Phase::Held(until, VecDeque::new());
+    }
+
+    /// Writes frames, or queues what the socket does not take.
+    pub fn send(self: &Arc<Self>, frames: &[Bytes]) -> Sent {
+        let mut out = self.out();
+        match &mut out.phase {
+            Phase::Closed | Phase::Finishing | Phase::Http => return Sent::Closed,
+            Phase::Held(_, held) => {
+                held.extend(frames.iter().cloned());
+                let waiting: usize = held.iter().map(Bytes::len).sum();
+                if waiting > self.limit.saturating_mul(2) {
+                    self.close(&mut out);
+                    return Sent::Closed;
+                }
+                return Sent::Ok;
+            }
+            Phase::Open => {}
+        }
+        if out.behind {
+            return Sent::Behind;
+        }
+        if out.queued > self.limit {
+            out.behind = true;
+            return Sent::FellBehind;
+        }
+        self.write(&mut out, frames);
+        if matches!(out.phase, Phase::Closed) { Sent::Closed } else { Sent::Ok }
+    }
+
+    /// Writes frames although the reader has fallen behind: an answer that it waits for. A reader
+    /// that sends commands without ever reading answers is cut off.
+    pub fn send_answer(self: &Arc<Self>, frames: &[Bytes]) -> Sent {
+        let mut out = self.out();
+        if !out.behind {
+            drop(out);
+            return self.send(frames);
+        }
+        if out.queued > self.limit.saturating_mul(2) {
+            self.close(&mut out);
+            return Sent::Closed;
+        }
+        self.write(&mut out, frames);
+        Sent::Ok
+    }
+
+    /// The reader has caught up and is about to be sent everything anew.
+    pub fn caught_up(&self) {
+        self.out().behind = false;
+    }
+
+    /// Returns when nothing is waiting to be written, or the connection is gone.
+    pub async fn drained(&self) {
+        loop {
+            let drained = self.drained.notified();
+            {
+                let out = self.out();
+                if out.queue.is_empty() || matches!(out.phase, Phase::Closed) {
+                    return;
+                }
+            }
+            drained.await;
+        }
+    }
+
+    /// Cuts the connection at once, whatever is waiting.
+    pub fn abort(&self) {
+        self.close(&mut self.out());
+    }
+
+    fn close(&self, out: &mut Out) {
+        out.phase = Phase::Closed;
+        out.queue.clear();
+        out.queued = 0;
+        if let Some(library) = out.library.take() {
+            library.wake();
+        }
+        self.drained.notify_waiters();
+        // It may be gone already; then there is nothing to shut down.
+        drop(socket2::SockRef::from(&self.stream).shutdown(Shutdown::Both));
+    }
+
+    /// Writes what the socket takes now and queues the rest.
+    fn write(self: &Arc<Self>, out: &mut Out, frames: &[Bytes]) {
+        let total: usize = frames.iter().map(Bytes::len).sum();
+        let mut written = 0;
+        if out.queue.is_empty() && total > 0 {
+            match self.try_write(frames) {
+                Ok(n) => written = n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_broken) => return self.close(out),
+            }
+        }
+        if written == total {
+            return;
+        }
+        for frame in frames {
+            let skip = written.min(frame.len());
+            written = written.saturating_sub(skip);
+            let rest = frame.slice(skip..);
+            out.queued = out.queued.saturating_add(rest.len());
+            if !rest.is_empty() {
+                out.queue.push_back(rest);
+            }
+        }
+        if !out.flushing {
+            out.flushing = true;
+            self.tracker.spawn(self.clone().flush());
+        }
+    }
+
+    fn try_write(&self, frames: &[Bytes]) -> io::Result<usize> {
+        match frames {
+            [one] => self.stream.try_write(one),
+            many => {
+                let slices: Vec<IoSlice<'_>> = many.iter().map(|f| IoSlice::new(f)).collect();
+                self.stream.try_write_vectored(&slices)
+            }
+        }
+    }
+
+    /// Writes the queue as the socket becomes ready, until it is empty.
+    async fn flush(self: Arc<Self>) {
+        loop {
+            if self.stream.writable().await.is_err() {
+                return self.abort();
+            }
+            let mut out = self.out();
+            if let Err(error) = self.write_queue(&mut out)
+                && error.kind() != io::ErrorKind::WouldBlock
+            {
+                return self.close(&mut out);
+            }
+            if out.queued <= HTTP_BACKLOG
+                && let Some(library) = out.library.take()
+            {
+                library.wake();
+            }
+            if out.queue.is_empty() {
+                out.flushing = false;
+                out.queue.shrink_to_fit();
+                self.drained.notify_waiters();
+                if matches!(out.phase, Phase::Finishing) {
+                    self.close(&mut out);
+                }
+                return;
+            }
+        }
+    }
+
+    fn write_queue(&self, out: &mut Out) -> io::Result<()> {
+        while let Some(front) = out.queue.front_mut() {
+            let written = self.stream.try_write(front)?;
+            front.advance(written);
+            out.queued = out.queued.saturating_sub(written);
+            if front.is_empty() {
+                out.queue.pop_front();
+            }
+        }
+        Ok(())
+    }
+
+    /// What the library writes, whole. In a held phase this looks for the frame that opens the way.
+    fn library_writes(self: &Arc<Self>, buffer: &[u8]) -> io::Result<()> {
+        let mut out = self.out();
+        match &out.phase {
+            Phase::Closed | Phase::Finishing => return Err(io::ErrorKind::BrokenPipe.into()),
+            Phase::Http | Phase::Open => self.write_copy(&mut out, buffer),
+            Phase::Held(until, _) => {
+                let until = *until;
+                self.pass_until(&mut out, buffer, until);
+            }
+        }
+        if matches!(out.phase, Phase::Closed) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if !matches!(out.phase, Phase::Http) && out.queued > self.limit.saturating_mul(2) {
+            self.close(&mut out);
+        }
+        Ok(())
+    }
+
+    fn pass_until(self: &Arc<Self>, out: &mut Out, buffer: &[u8], until: Until) {
+        let mut at = 0;
+        while let Some(rest) = buffer.get(at..)
+            && let Some(frame) = frames::first(rest)
+        {
+            let payload = rest.get(frame.payload..frame.end).unwrap_or_default();
+            let end = at.saturating_add(frame.end);
+            let opens = frame.is_text && until.is_opened_by(payload);
+            let passed = if opens && until == Until::Switched { at } else { end };
+            if opens {
+                self.write_copy(out, buffer.get(..passed).unwrap_or_default());
+                let phase = std::mem::replace(&mut out.phase, Phase::Open);
+                if let Phase::Held(_, held) = phase {
+                    let held: Vec<Bytes> = held.into();
+                    self.write(out, &held);
+                }
+                return self.write_copy(out, buffer.get(end..).unwrap_or_default());
+            }
+            at = end;
+        }
+        self.write_copy(out, buffer);
+    }
+
+    fn write_copy(self: &Arc<Self>, out: &mut Out, buffer: &[u8]) {
+        if buffer.is_empty() {
+            return;
+        }
+        let mut written = 0;
+        if out.queue.is_empty() {
+            match self.stream.try_write(buffer) {
+                Ok(n) => written = n,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(_broken) => return self.close(out),
+            }
+        }
+        let rest = buffer.get(written..).unwrap_or_default();
+        if !rest.is_empty() {
+            out.queued = out.queued.saturating_add(rest.len());
+            out.queue.push_back(Bytes::copy_from_slice(rest));
+            if !out.flushing {
+                out.flushing = true;
+                self.tracker.spawn(self.clone().flush());
+            }
+        }
+    }
+
+    /// The library is done with the connection. Last words are still delivered, for a while.
+    fn finish(self: &Arc<Self>) {
+        let mut out = self.out();
+        if out.queue.is_empty() || matches!(out.phase, Phase::Closed) {
+            return self.close(&mut out);
+        }
+        out.phase = Phase::Finishing;
+        drop(out);
+        let wire = self.clone();
+        self.tracker.spawn(async move {
+            if tokio::time::timeout(LINGER, wire.drained()).await.is_err() {
+                wire.abort();
+            }
+        });
+    }
+}
+
+impl Until {
+    fn is_opened_by(self, payload: &[u8]) -> bool {
+        match self {
+            Self::Connected => payload.starts_with(b"40"),
+            Self::Switched => {
+                payload.strip_prefix(b"42[\"").is_some_and(|rest| {
+                    rest.strip_prefix(SWITCH_EVENT.as_bytes()).is_some_and(|r| r.starts_with(b"\""))
+                })
+            }
+        }
+    }
+}
+
+/// The library's side of a [`Wire`]. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct WireIo {
+    wire: Arc<Wire>,
+    unread: Bytes,
+}
+
+impl WireIo {
+    /// The library's side.
+    #[must_use]
+    pub const fn new(wire: Arc<Wire>) -> Self {
+        Self { wire, unread: Bytes::new() }
+    }
+
+    /// The connection.
+    #[must_use]
+    pub const fn wire(&self) -> &Arc<Wire> {
+        &self.wire
+    }
+
+    /// What was read ahead is read again first.
+    pub fn unread(&mut self, bytes: Bytes) {
+        self.unread = bytes;
+    }
+}
+
+impl Drop for WireIo {
+    fn drop(&mut self) {
+        self.wire.finish();
+    }
+}
+
+impl AsyncRead for WireIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.unread.is_empty() {
+            let n = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread.split_to(n));
+            return Poll::Ready(Ok(()));
+        }
+        loop {
+            ready!(self.wire.stream.poll_read_ready(cx))?;
+            match self.wire.stream.try_read(buffer.initialize_unfilled()) {
+                Ok(n) => {
+                    buffer.advance(n);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        {
+            let mut out = self.wire.out();
+            if matches!(out.phase, Phase::Http) && out.queued > HTTP_BACKLOG {
+                out.library = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+        }
+        self.wire.library_writes(buffer)?;
+        Poll::Ready(Ok(buffer.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.finish();
+        Poll::Ready(Ok(()))
+    }
+}
