@@ -1,0 +1,89 @@
+//! Reading requests: bodies, ids and texts, each with an error that says what and where.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::Api;
+use super::problem::Problem;
+use crate::domain::id::{RoomId, UserId};
+use crate::domain::refusal::Refusal;
+use crate::domain::text;
+
+/// A JSON body. The content type is not looked at: older frontends send none.
+#[derive(Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequest<Arc<Api>> for JsonBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, api: &Arc<Api>) -> Result<Self, Problem> {
+        let bytes = collect(request.into_body(), api.limits.body_bytes).await?;
+        read(&bytes).map(Self)
+    }
+}
+
+async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large()),
+        Err(error) => Err(Problem::malformed(format!("The body could not be read: {error}"))),
+    }
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let place = format!("line {}, column {}", error.line(), error.column());
+        match error.classify() {
+            serde_json::error::Category::Data => {
+                invalid(format!("The body does not fit at {place}: {error}")).into()
+            }
+            serde_json::error::Category::Io
+            | serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof => {
+                Problem::malformed(format!("The body is not JSON at {place}: {error}"))
+            }
+        }
+    })
+}
+
+/// [`Refusal::InvalidPayload`] with this reason.
+#[must_use]
+pub const fn invalid(reason: String) -> Refusal {
+    Refusal::InvalidPayload { reason }
+}
+
+/// A meeting's id in a body.
+///
+/// # Errors
+/// Which rule it breaks.
+pub fn room_id(field: &str, value: &str) -> Result<RoomId, Refusal> {
+    RoomId::new(value).map_err(|error| invalid(format!("{field} {error}")))
+}
+
+/// A meeting's id in a path: what cannot be an id cannot be found either.
+///
+/// # Errors
+/// [`Refusal::MeetingNotFound`].
+pub fn path_id(value: &str) -> Result<RoomId, Refusal> {
+    RoomId::new(value).map_err(|_grammar| Refusal::MeetingNotFound)
+}
+
+/// A user's id.
+///
+/// # Errors
+/// Which rule it breaks.
+pub fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
+    UserId::new(value).map_err(|error| invalid(format!("{field} {error}")))
+}
+
+/// A line of text.
+///
+/// # Errors
+/// Which rule it breaks.
+pub fn line(field: &str, value: &str, limit: usize) -> Result<Arc<str>, Refusal> {
+    text::line(value, limit).map_err(|error| invalid(format!("{field} {error}")))
+}

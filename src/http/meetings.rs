@@ -1,0 +1,291 @@
+//! `/api/meetings`: the canonical surface.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::caller::Caller;
+use super::input::{self, JsonBody, invalid};
+use super::problem::Problem;
+use super::{Api, HttpLimits};
+use crate::domain::id::UserId;
+use crate::domain::meeting::Meeting;
+use crate::domain::refusal::Refusal;
+use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
+use crate::engine::directory::{AuditRow, MeetingChange, MeetingFilter};
+use crate::protocol::rest::{
+    CreateMeeting, MeetingBody, Moment, PageBody, ParticipantBody, ParticipantsBody,
+    UpdateMeeting, rfc3339,
+};
+
+type Shared = State<Arc<Api>>;
+type Answer = Result<Response, Problem>;
+
+/// `POST /api/meetings`.
+///
+/// # Errors
+/// 409 for a taken id, 422 for what does not fit, 401 for another user's id.
+pub async fn create(
+    State(api): Shared,
+    caller: Caller,
+    JsonBody(body): JsonBody<CreateMeeting>,
+) -> Answer {
+    let meeting = new_meeting(&api, &caller, &body)?;
+    let meeting = api.meetings.create(meeting).await?;
+    Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())
+}
+
+fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeting, Refusal> {
+    let claim = body.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()?;
+    let created_by = caller
+        .0
+        .act_as(claim.as_ref())?
+        .ok_or_else(|| invalid("userId is missing: say who creates the meeting".to_owned()))?;
+    let room = match &body.room_id {
+        Some(id) => input::room_id("roomId", id)?,
+        None => (api.new_id)().ok_or(Refusal::Unavailable { reason: "No id could be drawn" })?,
+    };
+    let HttpLimits { name_chars, description_chars, .. } = api.limits;
+    let now = api.meetings.clock().now();
+    let description = body.description.as_deref().unwrap_or("Meeting");
+    Ok(Meeting {
+        key: caller.key(room),
+        created_by,
+        creator_name: body
+            .user_name
+            .as_deref()
+            .map(|name| input::line("userName", name, name_chars))
+            .transpose()?
+            .or_else(|| caller.0.name.clone()),
+        description: input::line("description", description, description_chars)?,
+        starts_at: moment(body.starts_at.as_ref())?.unwrap_or(now),
+        created_at: now,
+        ended_at: None,
+        settings: body.settings.unwrap_or_default(),
+    })
+}
+
+fn moment(given: Option<&Moment>) -> Result<Option<Timestamp>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    given.timestamp().map(Some).ok_or_else(|| {
+        invalid("startsAt must be RFC 3339 text or milliseconds since 1970".to_owned())
+    })
+}
+
+/// `GET /api/meetings/{id}`.
+///
+/// # Errors
+/// 404.
+pub async fn read(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+    let meeting = api.meetings.get(&caller.key(input::path_id(&id)?)).await?;
+    Ok(Json(MeetingBody::from(&*meeting)).into_response())
+}
+
+/// The query of a list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListQuery {
+    after: Option<String>,
+    limit: Option<u64>,
+    created_by: Option<String>,
+    status: Option<String>,
+}
+
+impl ListQuery {
+    fn limit(&self, api: &Api) -> u64 {
+        let most = u64::try_from(api.limits.page_size).unwrap_or(u64::MAX);
+        self.limit.unwrap_or(20).clamp(1, most)
+    }
+
+    fn ended(&self) -> Result<Option<bool>, Refusal> {
+        match self.status.as_deref() {
+            None => Ok(None),
+            Some("open") => Ok(Some(false)),
+            Some("ended") => Ok(Some(true)),
+            Some(_) => Err(invalid("status must be open or ended".to_owned())),
+        }
+    }
+}
+
+/// `GET /api/meetings?createdBy=&status=&limit=&after=`, newest first. With tokens a caller sees
+/// the meetings that they created.
+///
+/// # Errors
+/// 422 for an unknown status.
+pub async fn list(
+    State(api): Shared,
+    caller: Caller,
+    Query(query): Query<ListQuery>,
+) -> Answer {
+    let asked = query.created_by.as_deref().map(|id| input::user_id("createdBy", id)).transpose()?;
+    let filter = MeetingFilter { created_by: caller.0.act_as(asked.as_ref())?, ended: query.ended()? };
+    let (tenant, after) = (&caller.0.tenant, query.after.as_deref());
+    let page = api.meetings.list(tenant, &filter, after, query.limit(&api)).await?;
+    let items = page.items.iter().map(MeetingBody::from).collect();
+    Ok(Json(PageBody { items, next: page.next }).into_response())
+}
+
+/// `PATCH /api/meetings/{id}`, for its creator and hosts. Only the creator moves ownership.
+///
+/// # Errors
+/// 403, 404, 422.
+pub async fn update(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    JsonBody(body): JsonBody<UpdateMeeting>,
+) -> Answer {
+    let key = caller.key(input::path_id(&id)?);
+    let claim = body.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()?;
+    let by = caller.authorize(&api, &key, claim.as_ref()).await?;
+    let limit = api.limits.description_chars;
+    let change = MeetingChange {
+        description: body
+            .description
+            .as_deref()
+            .map(|text| input::line("description", text, limit))
+            .transpose()?,
+        starts_at: moment(body.starts_at.as_ref())?,
+        settings: body.settings,
+        created_by: body
+            .created_by
+            .as_deref()
+            .map(|id| input::user_id("createdBy", id))
+            .transpose()?,
+    };
+    if change.created_by.is_some() {
+        must_be_creator(&api, &caller, &key).await?;
+    }
+    let meeting = api.meetings.update(&key, &change, by.as_ref()).await?;
+    Ok(Json(MeetingBody::from(&*meeting)).into_response())
+}
+
+async fn must_be_creator(
+    api: &Api,
+    caller: &Caller,
+    key: &crate::domain::id::RoomKey,
+) -> Result<(), Refusal> {
+    let Some(user) = &caller.0.user else { return Ok(()) };
+    let meeting = api.meetings.get(key).await?;
+    if meeting.created_by == *user { Ok(()) } else { Err(Refusal::Forbidden) }
+}
+
+/// `?userId=`: who asks, where no token says so.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ByQuery {
+    user_id: Option<String>,
+}
+
+impl ByQuery {
+    fn user(&self) -> Result<Option<UserId>, Refusal> {
+        self.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()
+    }
+}
+
+/// `DELETE /api/meetings/{id}`, for its creator and hosts.
+///
+/// # Errors
+/// 403, 404.
+pub async fn delete(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<ByQuery>,
+) -> Answer {
+    let key = caller.key(input::path_id(&id)?);
+    let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
+    api.meetings.delete(&key, by.as_ref()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /api/meetings/{id}/end`, for its creator and hosts. Repeating it changes nothing.
+///
+/// # Errors
+/// 403, 404.
+pub async fn end(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<ByQuery>,
+) -> Answer {
+    let key = caller.key(input::path_id(&id)?);
+    let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
+    let meeting = api.meetings.end(&key, by.as_ref()).await?;
+    Ok(Json(MeetingBody::from(&*meeting)).into_response())
+}
+
+/// `GET /api/meetings/{id}/participants`: who is in the room now.
+///
+/// # Errors
+/// 404.
+pub async fn participants(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
+    let key = caller.key(input::path_id(&id)?);
+    let room = api.meetings.room(&key).await?;
+    let participants: Vec<ParticipantBody> = room.as_ref().map_or_else(Vec::new, |room| {
+        room.participants().map(|participant| ParticipantBody::new(room, participant)).collect()
+    });
+    let body = ParticipantsBody {
+        meeting_id: id,
+        rev: room.map_or(0, |room| room.rev),
+        count: participants.len(),
+        participants,
+    };
+    Ok(Json(body).into_response())
+}
+
+/// `GET /api/meetings/{id}/audit?limit=&after=`, oldest first, for its creator and hosts.
+///
+/// # Errors
+/// 403, 404.
+pub async fn audit(
+    State(api): Shared,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Answer {
+    let key = caller.key(input::path_id(&id)?);
+    caller.authorize(&api, &key, None).await?;
+    let page = api.meetings.audit(&key, query.after.as_deref(), query.limit(&api)).await?;
+    let items: Vec<AuditBody<'_>> = page.items.iter().map(AuditBody::from).collect();
+    Ok(Json(PageBody { items, next: page.next.clone() }).into_response())
+}
+
+/// A row of the audit as clients see it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AuditBody<'a> {
+    at: String,
+    actor: &'a str,
+    action: &'a str,
+    target: Option<&'a UserId>,
+    role: Option<&'static str>,
+    before: &'a Option<Value>,
+    after: &'a Option<Value>,
+    cause: &'a str,
+    epoch: Option<String>,
+    rev: Option<u64>,
+}
+
+impl<'a> From<&'a AuditRow> for AuditBody<'a> {
+    fn from(row: &'a AuditRow) -> Self {
+        Self {
+            at: rfc3339(row.at),
+            actor: &row.actor,
+            action: &row.action,
+            target: row.target.as_ref(),
+            role: row.role.map(Role::as_str),
+            before: &row.before,
+            after: &row.after,
+            cause: &row.cause,
+            epoch: row.epoch.map(|epoch| format!("{:016x}", epoch.0)),
+            rev: row.rev,
+        }
+    }
+}

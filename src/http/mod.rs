@@ -1,0 +1,59 @@
+//! The REST surface: routes on one screen, translations beside them, no rule of their own.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use crate::auth::Authenticator;
+use crate::domain::id::RoomId;
+use crate::engine::meetings::Meetings;
+
+pub mod caller;
+pub mod health;
+pub mod input;
+pub mod meetings;
+pub mod problem;
+
+/// Bounds of the REST surface, all of them settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+    /// Characters of a display name.
+    pub name_chars: usize,
+    /// Characters of a description.
+    pub description_chars: usize,
+    /// Items on one page.
+    pub page_size: usize,
+}
+
+/// What handlers need.
+#[derive(Debug)]
+pub struct Api {
+    /// The use cases.
+    pub meetings: Meetings,
+    /// Verifies tokens.
+    pub authenticator: Arc<Authenticator>,
+    /// Bounds.
+    pub limits: HttpLimits,
+    /// Draws a meeting's id where the client gave none.
+    pub new_id: fn() -> Option<RoomId>,
+}
+
+/// Every route.
+pub fn router(api: Arc<Api>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/api/meetings", post(meetings::create).get(meetings::list))
+        .route(
+            "/api/meetings/{id}",
+            get(meetings::read).patch(meetings::update).delete(meetings::delete),
+        )
+        .route("/api/meetings/{id}/end", post(meetings::end))
+        .route("/api/meetings/{id}/participants", get(meetings::participants))
+        .route("/api/meetings/{id}/audit", get(meetings::audit))
+        .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
+        .with_state(api)
+}

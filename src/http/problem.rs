@@ -1,0 +1,101 @@
+//! Errors as `application/problem+json` (RFC 9457) with a stable `code`.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::domain::refusal::{Kind, Refusal};
+
+/// Seconds after which a client may try again when a part was out of reach.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
+
+/// A refusal on its way out.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retryable: bool,
+}
+
+#[derive(Serialize)]
+struct ProblemBody<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+}
+
+impl Problem {
+    /// A body that is not JSON, with the place where it stops being it.
+    #[must_use]
+    pub const fn malformed(detail: String) -> Self {
+        let status = StatusCode::BAD_REQUEST;
+        Self { status, code: "malformed-json", detail, retryable: false }
+    }
+
+    /// A body over the limit.
+    #[must_use]
+    pub fn too_large() -> Self {
+        let detail = "The request body is too large".to_owned();
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
+        Self { status, code: "payload-too-large", detail, retryable: false }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal.kind() {
+            Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Kind::Forbidden => StatusCode::FORBIDDEN,
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Gone => StatusCode::GONE,
+            Kind::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let retryable = refusal.kind().is_retryable();
+        Self { status, code: refusal.code(), detail: refusal.to_string(), retryable }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = ProblemBody {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            code: self.code,
+            detail: &self.detail,
+        };
+        let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        let json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, json);
+        if self.retryable {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// No such path.
+pub async fn no_route() -> Problem {
+    let detail = "There is nothing at this path".to_owned();
+    Problem { status: StatusCode::NOT_FOUND, code: "route-not-found", detail, retryable: false }
+}
+
+/// The path exists, the method does not.
+pub async fn no_method() -> Problem {
+    let detail = "This path does not take this method".to_owned();
+    let status = StatusCode::METHOD_NOT_ALLOWED;
+    Problem { status, code: "method-not-allowed", detail, retryable: false }
+}

@@ -1,0 +1,154 @@
+//! From an accepted TCP connection to the REST router, the Socket.IO engine or a WebSocket.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::socket::hub::Hub;
+use crate::socket::upgrade::{self, Engine};
+use crate::socket::wire::{Wire, WireIo};
+
+/// How long accepting pauses when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a connection may be and how long it may take.
+#[derive(Debug, Clone)]
+pub struct ServeLimits {
+    /// Until a request's headers are complete.
+    pub header_timeout: Duration,
+    /// Bytes that may wait for one slow reader.
+    pub send_queue_bytes: usize,
+    /// Connections at once, over all event loops.
+    pub connections: Arc<Semaphore>,
+}
+
+/// Everything that a request can reach.
+#[derive(Clone)]
+pub struct Front {
+    /// REST.
+    pub router: Router,
+    /// Socket.IO.
+    pub engine: Engine,
+    /// The connections of this node.
+    pub hub: Arc<Hub>,
+    /// Where Socket.IO listens, without a trailing slash.
+    pub socket_path: Arc<str>,
+    /// Bounds.
+    pub limits: ServeLimits,
+    /// Where connections run.
+    pub tracker: TaskTracker,
+}
+
+impl std::fmt::Debug for Front {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Front").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Binds `address`. With `shared`, several event loops may bind the same one and the kernel spreads
+/// connections over them.
+///
+/// # Errors
+/// The address is taken or not ours.
+pub fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    if shared {
+        socket.set_reuseport(true)?;
+    }
+    socket.bind(address)?;
+    socket.listen(4096)
+}
+
+/// Accepts until told to stop. Connections that are open then finish their request.
+pub async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let Ok(place) = front.limits.connections.clone().try_acquire_owned() else {
+            tracing::warn!("a connection was turned away: the node is full");
+            continue;
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection was gone before it began");
+            continue;
+        }
+        let limit = front.limits.send_queue_bytes;
+        let wire = Wire::new(stream, limit, front.tracker.clone(), place);
+        front.tracker.spawn(serve(WireIo::new(wire), front.clone(), stop.clone()));
+    }
+}
+
+async fn serve(io: WireIo, front: Front, stop: CancellationToken) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(front.limits.header_timeout)
+        .max_buf_size(64 * 1024)
+        .serve_connection(TokioIo::new(io), front)
+        .with_upgrades();
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "an HTTP connection ended early");
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+impl Service<Request<Incoming>> for Front {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn call(&self, request: Request<Incoming>) -> Answer {
+        if !self.is_socket_path(request.uri().path()) {
+            let answer = self.router.clone().oneshot(request.map(Body::new));
+            return Box::pin(answer);
+        }
+        if upgrade::is_upgrade(&request) {
+            let response = upgrade::upgrade(&self.hub, &self.engine, request);
+            return Box::pin(std::future::ready(Ok(response)));
+        }
+        let engine = self.engine.clone();
+        Box::pin(async move { engine.oneshot(request).await.map(|r| r.map(Body::new)) })
+    }
+}
+
+impl Front {
+    fn is_socket_path(&self, path: &str) -> bool {
+        path.strip_prefix(&*self.socket_path)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
