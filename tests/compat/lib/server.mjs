@@ -1,0 +1,147 @@
+// One real server process: free port, own SQLite file, settings given as USHER__ names.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const DEFAULT_BIN = fileURLToPath(new URL('../../../target/debug/usher', import.meta.url));
+const START_DEADLINE_MS = 15_000;
+const STOP_DEADLINE_MS = 5_000;
+const KEPT_LINES = 60;
+
+export class Server {
+  #env;
+  #port;
+  #dir;
+  #child = null;
+  #exited = null;
+  #output = [];
+
+  constructor(settings) {
+    this.#dir = mkdtempSync(join(tmpdir(), 'usher-compat-'));
+    this.#env = {
+      ...withoutUsher(process.env),
+      USHER__DATABASE__URL:
+        process.env.USHER_TEST_DATABASE_URL ?? `sqlite://${join(this.#dir, 'usher.db')}?mode=rwc`,
+      ...prefixed(settings),
+    };
+  }
+
+  /** Settings are written without their prefix: `{ ROOMS__DEVICES: 'newest-wins' }`. */
+  static async start(settings = {}) {
+    const server = new Server(settings);
+    for (let attempt = 1; ; attempt += 1) {
+      server.#port = await freePort();
+      try {
+        await server.#launch();
+        return server;
+      } catch (error) {
+        const taken = /address (already )?in use/i.test(error.message);
+        if (!taken || attempt === 3) {
+          await server.stop();
+          throw error;
+        }
+      }
+    }
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  /** The last lines that the server wrote, for failure messages. */
+  get output() {
+    return this.#output.join('\n');
+  }
+
+  async stop() {
+    if (this.#child) {
+      const late = setTimeout(() => this.#child?.kill('SIGKILL'), STOP_DEADLINE_MS);
+      this.#child.kill('SIGTERM');
+      await this.#exited;
+      clearTimeout(late);
+    }
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  /** The process gets no chance to write anything more. */
+  async kill9() {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** Starts again on the same port and database. */
+  async restart() {
+    if (this.#child) await this.kill9();
+    await this.#launch();
+  }
+
+  async #launch() {
+    const bin = process.env.USHER_BIN ?? DEFAULT_BIN;
+    const env = { ...this.#env, USHER__HTTP__LISTEN: `127.0.0.1:${this.#port}` };
+    const child = spawn(bin, [], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const reap = () => child.kill('SIGKILL');
+    process.once('exit', reap);
+    let failure = null;
+    this.#child = child;
+    this.#exited = new Promise((resolve) => {
+      const over = (why) => {
+        failure ??= why;
+        this.#child = null;
+        process.off('exit', reap);
+        resolve();
+      };
+      child.once('error', (error) => over(error.message));
+      child.once('exit', (code, signal) => over(`exited with ${signal ?? code}`));
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        this.#output.push(...text.trimEnd().split('\n'));
+        this.#output.splice(0, this.#output.length - KEPT_LINES);
+      });
+    }
+    const deadline = Date.now() + START_DEADLINE_MS;
+    while (!(await this.#healthy())) {
+      if (failure || Date.now() > deadline) {
+        if (!failure) await this.kill9();
+        throw new Error(`${bin} did not start: ${failure ?? 'not healthy in time'}\n${this.output}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  async #healthy() {
+    try {
+      const response = await fetch(`${this.url}/healthz`);
+      await response.arrayBuffer();
+      return response.status === 200;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function withoutUsher(env) {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('USHER')));
+}
+
+function prefixed(settings) {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, value]) => [`USHER__${name}`, String(value)]),
+  );
+}
+
+// Below the ephemeral range, so that no outgoing connection takes it in between.
+async function freePort() {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const free = await new Promise((resolve) => {
+      const probe = net.createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
