@@ -1,5 +1,7 @@
 //! Messages to clients, and for whom each is.
 
+use std::sync::Arc;
+
 use crate::domain::id::{ConnectionId, UserId};
 
 /// A named event with its one argument, already JSON.
@@ -29,6 +31,6 @@ pub enum Audience {
 pub struct Line {
     /// For whom.
     pub audience: Audience,
-    /// What.
-    pub message: Message,
+    /// What; shared, as many get the same.
+    pub message: Arc<Message>,
 }

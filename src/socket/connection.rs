@@ -1,7 +1,9 @@
 //! One Socket.IO connection of a client, as Usher sees it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
@@ -19,7 +21,10 @@ use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
 
 /// A second fall-behind within this time ends the connection.
-const RELAPSE: std::time::Duration = std::time::Duration::from_secs(30);
+const RELAPSE: Duration = Duration::from_secs(30);
+
+/// How often a full library queue is tried again: polling tells nobody when it is read.
+const PUMP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How packets reach the client.
 #[derive(Debug)]
@@ -28,11 +33,20 @@ enum Route {
     Library {
         /// The WebSocket that an upgrade would use.
         upgrade: Option<Arc<Wire>>,
-        /// The library's queue was full: nothing is sent until the room is shown anew.
-        behind: bool,
+        /// What the library's queue had no place for, in order.
+        waiting: Backlog,
     },
     /// Straight to the socket, framed.
     Wire(Arc<Wire>),
+}
+
+/// Packets that wait for a place in the library's queue.
+#[derive(Debug, Default)]
+struct Backlog {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+    /// Too much waited: only answers are kept until the client has been shown its rooms anew.
+    behind: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +65,7 @@ pub struct Connection {
     principal: Principal,
     socket: Weak<Socket<LocalAdapter>>,
     in_flight: AtomicUsize,
+    backlog_limit: usize,
     state: Mutex<State>,
 }
 
@@ -59,6 +74,8 @@ pub struct Connection {
 pub enum Delivered {
     /// On its way.
     Ok,
+    /// Kept until the library has a place for it; somebody has to [`Connection::pump`].
+    Waiting,
     /// Dropped; the client has just fallen behind and has to be shown the room anew.
     FellBehind,
     /// Dropped; it is behind, or gone.
@@ -66,17 +83,19 @@ pub enum Delivered {
 }
 
 impl Connection {
-    /// A connection of this socket. With a `wire` it is a WebSocket from the start.
+    /// A connection of this socket. With a `wire` it is a WebSocket from the start; otherwise
+    /// `backlog_limit` bytes may wait for the client's next poll.
     #[must_use]
     pub fn new(
         id: ConnectionId,
         principal: Principal,
         socket: &Arc<Socket<LocalAdapter>>,
         wire: Option<Arc<Wire>>,
+        backlog_limit: usize,
     ) -> Self {
         let route = match wire {
             Some(wire) => Route::Wire(wire),
-            None => Route::Library { upgrade: None, behind: false },
+            None => Route::Library { upgrade: None, waiting: Backlog::default() },
         };
         let user = principal.user.clone();
         let state = State { route, user, rooms: Vec::new(), fell_behind: None, gone: false };
@@ -85,6 +104,7 @@ impl Connection {
             principal,
             socket: Arc::downgrade(socket),
             in_flight: AtomicUsize::new(0),
+            backlog_limit,
             state: Mutex::new(state),
         }
     }
@@ -216,24 +236,9 @@ impl Connection {
                     Sent::Behind | Sent::Closed => Delivered::Dropped,
                 }
             }
-            Route::Library { behind, .. } => {
-                let answers_only = *behind;
-                let sent = self.socket.upgrade().is_some_and(|socket| {
-                    parcels.iter().flat_map(|parcel| parcel.pieces()).all(|piece| {
-                        if answers_only && matches!(piece, Piece::Event(_)) {
-                            return true;
-                        }
-                        emit(&socket, piece)
-                    })
-                });
-                match (sent, *behind) {
-                    (true, false) => Delivered::Ok,
-                    (_, true) => Delivered::Dropped,
-                    (false, false) => {
-                        *behind = true;
-                        Delivered::FellBehind
-                    }
-                }
+            Route::Library { waiting, .. } => {
+                let pieces = parcels.iter().flat_map(|parcel| parcel.pieces());
+                waiting.send(self.socket.upgrade().as_ref(), pieces, self.backlog_limit)
             }
         };
         if delivered == Delivered::FellBehind {
@@ -256,7 +261,10 @@ impl Connection {
     /// Polling is over and everything that was queued for it is on its way: from here on frames go
     /// straight to the socket.
     fn switch_when_upgraded(&self, state: &mut State) {
-        let Route::Library { upgrade: Some(wire), behind: false } = &state.route else { return };
+        let Route::Library { upgrade: Some(wire), waiting } = &state.route else { return };
+        if !waiting.pieces.is_empty() || waiting.behind {
+            return;
+        }
         let Some(socket) = self.socket.upgrade() else { return };
         if socket.transport_type() != TransportType::Websocket {
             return;
@@ -266,19 +274,29 @@ impl Connection {
         }
     }
 
-    /// Waits until a client that fell behind could be sent the room anew. `false` when it is too slow
-    /// or gone.
-    pub async fn recovered(&self, patience: std::time::Duration) -> bool {
+    /// Gives the library what waits, as far as it has places. `true` when nothing waits any more.
+    #[must_use]
+    pub fn pump(&self) -> bool {
+        let mut state = self.state();
+        let Route::Library { waiting, .. } = &mut state.route else { return true };
+        match self.socket.upgrade() {
+            Some(socket) => waiting.drain(&socket),
+            None => true,
+        }
+    }
+
+    /// Whether the client reads what it is sent. Awaits that nothing waits any more.
+    pub async fn recovered(&self) {
         let wire = match &self.state().route {
             Route::Wire(wire) => Some(wire.clone()),
             Route::Library { .. } => None,
         };
         match wire {
-            Some(wire) => tokio::time::timeout(patience, wire.drained()).await.is_ok(),
-            // Polling tells nobody when its queue is read: half the patience is as good as a sign.
+            Some(wire) => wire.drained().await,
             None => {
-                tokio::time::sleep(patience / 2).await;
-                self.socket.upgrade().is_some_and(|socket| socket.connected())
+                while !self.pump() {
+                    tokio::time::sleep(PUMP_INTERVAL).await;
+                }
             }
         }
     }
@@ -287,7 +305,7 @@ impl Connection {
     pub fn start_over(&self) {
         match &mut self.state().route {
             Route::Wire(wire) => wire.caught_up(),
-            Route::Library { behind, .. } => *behind = false,
+            Route::Library { waiting, .. } => waiting.behind = false,
         }
     }
 
@@ -310,6 +328,50 @@ impl Connection {
                 }
             }
         }
+    }
+}
+
+impl Backlog {
+    /// Sends in order what the library takes and keeps the rest, within `limit` bytes.
+    fn send<'a>(
+        &mut self,
+        socket: Option<&Arc<Socket<LocalAdapter>>>,
+        pieces: impl Iterator<Item = &'a Piece>,
+        limit: usize,
+    ) -> Delivered {
+        let Some(socket) = socket else { return Delivered::Dropped };
+        let was_behind = self.behind;
+        let was_waiting = !self.pieces.is_empty();
+        for piece in pieces {
+            if self.behind && matches!(piece, Piece::Event(_)) {
+                continue;
+            }
+            if self.pieces.is_empty() && emit(socket, piece) {
+                continue;
+            }
+            self.behind = self.behind || self.bytes > limit;
+            if !self.behind || matches!(piece, Piece::Ack { .. }) {
+                self.bytes = self.bytes.saturating_add(piece.len());
+                self.pieces.push_back(piece.clone());
+            }
+        }
+        match (self.behind, was_behind, self.pieces.is_empty(), was_waiting) {
+            (true, true, _, _) => Delivered::Dropped,
+            (true, false, _, _) => Delivered::FellBehind,
+            (false, _, false, false) => Delivered::Waiting,
+            (false, _, _, _) => Delivered::Ok,
+        }
+    }
+
+    fn drain(&mut self, socket: &Arc<Socket<LocalAdapter>>) -> bool {
+        while let Some(piece) = self.pieces.front() {
+            if !emit(socket, piece) {
+                return !socket.connected();
+            }
+            self.bytes = self.bytes.saturating_sub(piece.len());
+            self.pieces.pop_front();
+        }
+        true
     }
 }
 

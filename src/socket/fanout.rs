@@ -1,19 +1,21 @@
 //! Delivers what happens in a room to its members on this node: rendered once, framed once, written
 //! at most once per socket and commit.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::connection::{Connection, Delivered};
 use super::hub::Hub;
 use super::inbound::refused;
+use super::members::Members;
 use super::parcel::{Parcel, Piece};
-use crate::domain::id::{ConnectionId, RoomKey, UserId};
-use crate::domain::room::{Commit, Room};
+use super::sorting::{Extras, Sorted, sort};
+use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
+use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
 use crate::engine::sink::{EventSink, RoomSink};
-use crate::protocol::delta::{self, Rendered, View};
-use crate::protocol::message::{Audience, Message};
+use crate::protocol::delta::{self, Attached, Rendered, View};
+use crate::protocol::message::Message;
 use crate::protocol::names::{client, server};
 
 /// Opens a fan-out per room.
@@ -32,225 +34,201 @@ impl Fanouts {
 
 impl EventSink for Fanouts {
     fn open(&self, key: &RoomKey) -> Box<dyn RoomSink> {
-        Box::new(Fanout {
-            hub: self.hub.clone(),
-            key: key.clone(),
-            view: None,
-            members: HashMap::new(),
-        })
+        let (hub, key) = (self.hub.clone(), key.clone());
+        Box::new(Fanout { hub, key, view: None, members: Members::default() })
     }
 }
 
-#[derive(Debug)]
-struct Member {
-    connection: Arc<Connection>,
-    user: UserId,
-}
-
-/// The members of one room on this node.
+/// The members of one room on this node and what they have been shown.
 #[derive(Debug)]
 struct Fanout {
     hub: Arc<Hub>,
     key: RoomKey,
     view: Option<View>,
-    members: HashMap<ConnectionId, Member>,
+    members: Members,
 }
-
-/// What one connection gets besides what the whole room gets.
-type Extras = HashMap<ConnectionId, Parcel>;
 
 impl RoomSink for Fanout {
     fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>) {
         let mut view = self.view.take().unwrap_or_else(|| View::of(room));
         let rendered =
             commit.map(|commit| delta::render(&mut view, commit, room)).unwrap_or_default();
-        let mut extras = Extras::new();
-        let for_room = self.sort(&rendered, &mut extras);
-        self.remove(&rendered, &mut extras);
+        let sorted = sort(&rendered, &self.members);
+        self.remove(&rendered, &sorted);
         self.attach(&rendered);
-        let list = needs_list(&rendered, &answers).then(|| view.list(room));
-        self.answer(room, &mut view, list.as_deref(), answers, &rendered, &mut extras);
-        self.send(&rendered, for_room, list, extras);
+        let list = needs_list(&rendered, &answers).then(|| list_event(view.list(room)));
+        let extras = self.answers(room, &mut view, list.as_ref(), answers, &rendered);
+        self.send(&rendered, &sorted, list, &extras);
         self.view = Some(view);
     }
 
     fn resync(&mut self, room: &Room) {
         let mut view = View::of(room);
-        let list = list_parcel(view.list(room));
-        self.members.retain(|id, member| {
-            room.participant(&member.user).is_some_and(|participant| participant.holds(*id))
+        let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        self.members.retain(|id, user| {
+            room.participant(user).is_some_and(|participant| participant.holds(id))
         });
-        for member in self.members.values() {
-            deliver(&self.hub, &member.connection, &[&list]);
+        for (_, connection) in self.members.iter() {
+            deliver(&self.hub, connection, &[&list]);
         }
         self.view = Some(view);
     }
 
     fn refresh(&mut self, room: &Room, connection: ConnectionId) {
-        let Some(member) = self.members.get(&connection) else { return };
+        let Some(member) = self.members.get(connection) else { return };
         let view = self.view.get_or_insert_with(|| View::of(room));
-        member.connection.start_over();
-        deliver(&self.hub, &member.connection, &[&list_parcel(view.list(room))]);
+        member.start_over();
+        let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        deliver(&self.hub, member, &[&list]);
     }
 }
 
 impl Fanout {
-    /// Splits the lines: one parcel for the room, and per connection what is for it alone.
-    fn sort(&self, rendered: &Rendered, extras: &mut Extras) -> Parcel {
-        let mut for_room = Vec::new();
-        for line in &rendered.lines {
-            let event = || Piece::Event(line.message.clone());
-            match &line.audience {
-                Audience::Room => for_room.push(event()),
-                Audience::Everyone => {
-                    for_room.push(event());
-                    for user in &rendered.departed {
-                        for id in self.connections_of(rendered, user) {
-                            extras.entry(id).or_default().push(event());
-                        }
-                    }
-                }
-                Audience::User(user) => {
-                    for id in self.connections_of(rendered, user) {
-                        extras.entry(id).or_default().push(event());
-                    }
-                }
-                Audience::Connection(id) => extras.entry(*id).or_default().push(event()),
-            }
-        }
-        Parcel::new(for_room)
-    }
-
-    fn connections_of(&self, rendered: &Rendered, user: &UserId) -> Vec<ConnectionId> {
-        let present = self.members.iter().filter(|(_, m)| m.user == *user).map(|(id, _)| *id);
-        let coming = rendered.attached.iter().filter(|(_, u)| u == user).map(|(id, _)| *id);
-        present.chain(coming).collect()
-    }
-
     /// Takes out who leaves with the commit, after their last words.
-    fn remove(&mut self, rendered: &Rendered, extras: &mut Extras) {
+    fn remove(&mut self, rendered: &Rendered, sorted: &Sorted) {
         let mut leaving = rendered.detached.clone();
         for user in &rendered.departed {
-            leaving.extend(self.members.iter().filter(|(_, m)| m.user == *user).map(|(id, _)| *id));
+            leaving.extend_from_slice(self.members.of(user));
         }
         for id in leaving {
-            if let Some(member) = self.members.remove(&id) {
-                member.connection.leave(&self.key);
-                if let Some(words) = extras.remove(&id) {
-                    deliver(&self.hub, &member.connection, &[&words]);
+            if let Some(connection) = self.members.remove(id) {
+                connection.leave(&self.key);
+                if let Some(words) = sorted.parting.get(&id) {
+                    deliver(&self.hub, &connection, &[words]);
                 }
             }
         }
     }
 
     fn attach(&mut self, rendered: &Rendered) {
-        for (id, user) in &rendered.attached {
-            // Not ours, or gone by now; then its end is on the way and will take it out again.
-            if let Some(connection) = self.hub.connection(*id) {
-                self.members.insert(*id, Member { connection, user: user.clone() });
+        let node = self.hub.ids.node();
+        for Attached { connection, user } in &rendered.attached {
+            if connection.node != node {
+                continue;
+            }
+            let id = connection.id;
+            match self.hub.connection(id).filter(|held| held.enter(&self.key, usize::MAX)) {
+                Some(connection) => self.members.insert(id, user, connection),
+                // It ended while its join was under way, and may have said so before the join was
+                // noted: without this the room would keep a ghost.
+                None => {
+                    let cause = LossCause::Lost;
+                    let command = Command::LoseConnection { connection: id, cause };
+                    self.hub.tell(&self.key, Request::Change { actor: Actor::System, command });
+                }
             }
         }
     }
 
-    fn answer(
+    /// What each member is answered; who is not a member is answered at once.
+    fn answers(
         &self,
         room: &Room,
         view: &mut View,
-        list: Option<&str>,
+        list: Option<&Arc<Message>>,
         answers: Vec<Answer>,
         rendered: &Rendered,
-        extras: &mut Extras,
-    ) {
-        let attached = |id| rendered.attached.iter().any(|(new, _)| *new == id);
-        for Answer { to, rev, outcome } in answers {
-            let Some(connection) = self.connection(to.connection) else { continue };
+    ) -> Extras {
+        let mut extras = Extras::new();
+        for answer in answers {
+            let id = answer.to.connection;
+            let member = self.members.get(id).cloned();
+            let is_member = member.is_some();
+            let Some(connection) = member.or_else(|| self.hub.connection(id)) else { continue };
             connection.end_command();
-            let refused_join = to.event == client::JOIN_ROOM && outcome.is_err();
-            if refused_join && !self.members.contains_key(&to.connection) {
+            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_member {
                 connection.leave(&self.key);
             }
+            let mut pieces = Vec::with_capacity(2);
+            let newly = || rendered.attached.iter().any(|new| new.connection.id == id);
+            let joined = matches!(answer.outcome, Ok(Outcome::Joined { .. }));
             // A repeated join changes nothing, but who asks for the list gets it.
-            let repeated = matches!(outcome, Ok(Outcome::Joined { .. })) && !attached(to.connection);
-            if repeated && let Some(list) = list && self.members.contains_key(&to.connection) {
-                let message =
-                    Message { name: server::EXISTING_PARTICIPANTS, payload: list.to_owned() };
-                extras.entry(to.connection).or_default().push(Piece::Event(message));
+            if is_member && joined && !newly() {
+                pieces.extend(list.cloned().map(Piece::Event));
             }
-            let parcel = match (&outcome, to.ack) {
-                (Err(refusal), _) => refused(to, refusal),
-                (Ok(_), None) => continue,
-                (Ok(outcome), Some(id)) => {
-                    let payload = match outcome {
-                        Outcome::Done => delta::done_ack(rev),
-                        Outcome::State => {
-                            delta::room_ack(view, room, list.unwrap_or("[]"), None)
-                        }
-                        Outcome::Joined { user } => {
-                            delta::room_ack(view, room, list.unwrap_or("[]"), Some(user))
-                        }
-                    };
-                    Parcel::new(vec![Piece::Ack { id, payload }])
-                }
-            };
-            if self.members.contains_key(&to.connection) {
-                let extra = extras.entry(to.connection).or_default();
-                parcel.pieces().iter().cloned().for_each(|piece| extra.push(piece));
-            } else {
-                connection.answer(&parcel);
+            pieces.extend(acknowledge(room, view, list, &answer));
+            if is_member {
+                let extra: &mut Parcel = extras.entry(id).or_default();
+                pieces.into_iter().for_each(|piece| extra.push(piece));
+            } else if !pieces.is_empty() {
+                send_answer(&self.hub, &connection, &Parcel::new(pieces));
             }
         }
-    }
-
-    fn connection(&self, id: ConnectionId) -> Option<Arc<Connection>> {
-        match self.members.get(&id) {
-            Some(member) => Some(member.connection.clone()),
-            None => self.hub.connection(id),
-        }
+        extras
     }
 
     /// One write per member: newcomers the list, the others what happened, each what is theirs.
     fn send(
         &self,
         rendered: &Rendered,
-        for_room: Parcel,
-        list: Option<String>,
-        extras: Extras,
+        sorted: &Sorted,
+        list: Option<Arc<Message>>,
+        extras: &Extras,
     ) {
-        let list = list.filter(|_| !rendered.attached.is_empty()).map(list_parcel);
-        if for_room.is_empty() && list.is_none() {
-            for (id, extra) in &extras {
-                if let Some(member) = self.members.get(id) {
-                    member.connection.answer(extra);
+        let nothing_new = sorted.room.is_empty() && sorted.own.is_empty();
+        if nothing_new && rendered.attached.is_empty() {
+            for (id, extra) in extras {
+                if let Some(connection) = self.members.get(*id) {
+                    send_answer(&self.hub, connection, extra);
                 }
             }
             return;
         }
-        let new: HashSet<ConnectionId> = rendered.attached.iter().map(|(id, _)| *id).collect();
-        for (id, member) in &self.members {
-            let main = if !new.is_empty() && new.contains(id) { list.as_ref() } else { Some(&for_room) };
-            let extra = if extras.is_empty() { None } else { extras.get(id) };
-            match (main.filter(|main| !main.is_empty()), extra) {
-                (None, None) => {}
-                (Some(main), None) => deliver(&self.hub, &member.connection, &[main]),
-                (Some(main), Some(extra)) => {
-                    deliver(&self.hub, &member.connection, &[main, extra]);
-                }
-                (None, Some(extra)) => deliver(&self.hub, &member.connection, &[extra]),
+        let list = list.map(|list| Parcel::new(vec![Piece::Event(list)]));
+        for (id, connection) in self.members.iter() {
+            let newcomer = sorted.newcomers.contains(&id);
+            let own = if sorted.own.is_empty() { None } else { sorted.own.get(&id) };
+            let shared = if newcomer { list.as_ref() } else { Some(&sorted.room) };
+            let shared = shared.filter(|_| newcomer || own.is_none());
+            let extra = if extras.is_empty() { None } else { extras.get(&id) };
+            let parcels: Vec<&Parcel> =
+                [shared, own, extra].into_iter().flatten().filter(|p| !p.is_empty()).collect();
+            if !parcels.is_empty() {
+                deliver(&self.hub, connection, &parcels);
             }
         }
     }
 }
 
+/// The pieces that answer one command.
+fn acknowledge(
+    room: &Room,
+    view: &mut View,
+    list: Option<&Arc<Message>>,
+    answer: &Answer,
+) -> Vec<Piece> {
+    let outcome = match &answer.outcome {
+        Ok(outcome) => outcome,
+        Err(refusal) => return refused(answer.to, refusal),
+    };
+    let Some(id) = answer.to.ack else { return Vec::new() };
+    let list = list.map_or("[]", |list| &*list.payload);
+    let payload = match outcome {
+        Outcome::Done => delta::done_ack(answer.rev),
+        Outcome::State => delta::room_ack(view, room, list, None),
+        Outcome::Joined { user } => delta::room_ack(view, room, list, Some(user)),
+    };
+    vec![Piece::Ack { id, payload }]
+}
+
 fn deliver(hub: &Arc<Hub>, connection: &Arc<Connection>, parcels: &[&Parcel]) {
-    match connection.deliver(parcels) {
+    follow_up(hub, connection, connection.deliver(parcels));
+}
+
+pub(super) fn send_answer(hub: &Arc<Hub>, connection: &Arc<Connection>, parcel: &Parcel) {
+    follow_up(hub, connection, connection.answer(parcel));
+}
+
+fn follow_up(hub: &Arc<Hub>, connection: &Arc<Connection>, delivered: Delivered) {
+    match delivered {
         Delivered::Ok | Delivered::Dropped => {}
+        Delivered::Waiting => hub.pump(connection),
         Delivered::FellBehind => hub.watch_recovery(connection),
     }
 }
 
-fn list_parcel(list: String) -> Parcel {
-    let message = Message { name: server::EXISTING_PARTICIPANTS, payload: list };
-    Parcel::new(vec![Piece::Event(message)])
+fn list_event(list: String) -> Arc<Message> {
+    Arc::new(Message { name: server::EXISTING_PARTICIPANTS, payload: list })
 }
 
 fn needs_list(rendered: &Rendered, answers: &[Answer]) -> bool {

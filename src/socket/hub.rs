@@ -25,6 +25,8 @@ pub struct SocketLimits {
     pub commands_in_flight: usize,
     /// Rooms that one connection may be in.
     pub rooms_per_connection: usize,
+    /// Bytes that may wait for a client that polls.
+    pub send_queue_bytes: usize,
     /// How long a client that fell behind has to catch up.
     pub slow_consumer_timeout: Duration,
     /// What payloads may carry.
@@ -36,6 +38,7 @@ impl Default for SocketLimits {
         Self {
             commands_in_flight: 512,
             rooms_per_connection: 16,
+            send_queue_bytes: 1 << 20,
             slow_consumer_timeout: Duration::from_secs(5),
             payload: PayloadLimits::default(),
         }
@@ -127,7 +130,13 @@ impl Hub {
         wire: Option<Arc<Wire>>,
     ) -> Arc<Connection> {
         let id = self.ids.connection();
-        let connection = Arc::new(Connection::new(id, principal, socket, wire));
+        let connection = Arc::new(Connection::new(
+            id,
+            principal,
+            socket,
+            wire,
+            self.limits.send_queue_bytes,
+        ));
         let mut tables = self.tables();
         if let Some(upgrade) = tables.upgrades.remove(&socket.id).and_then(|wire| wire.upgrade()) {
             connection.offer_upgrade(upgrade);
@@ -178,11 +187,24 @@ impl Hub {
         }
     }
 
+    /// The library has no place for some packets: they are sent as it gets some. A client that takes
+    /// none for too long is cut off.
+    pub fn pump(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let (patience, connection) = (self.limits.slow_consumer_timeout, connection.clone());
+        self.tracker.spawn(async move {
+            if tokio::time::timeout(patience, connection.recovered()).await.is_err() {
+                tracing::info!("a connection was cut off as a slow consumer");
+                connection.cut_off();
+            }
+        });
+    }
+
     /// A client fell behind: it is shown its rooms anew once it has caught up, or cut off.
     pub fn watch_recovery(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (hub, connection) = (self.clone(), connection.clone());
         self.tracker.spawn(async move {
-            if connection.recovered(hub.limits.slow_consumer_timeout).await {
+            let patience = hub.limits.slow_consumer_timeout;
+            if tokio::time::timeout(patience, connection.recovered()).await.is_ok() {
                 for room in connection.rooms() {
                     hub.tell(&room, Request::Refresh(connection.id()));
                 }

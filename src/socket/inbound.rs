@@ -11,6 +11,7 @@ use socketioxide::socket::{DisconnectReason, Socket};
 use socketioxide_core::Value;
 
 use super::connection::Connection;
+use super::fanout::send_answer;
 use super::hub::{Ending, Hub};
 use super::parcel::{Parcel, Piece};
 use super::wire::Wire;
@@ -94,7 +95,8 @@ impl MessageHandler<LocalAdapter, Ours> for Inbound {
         let from = ConnectionReply { connection: self.connection.id(), ack, event };
         let outcome = request.and_then(|request| self.dispatch(from, request));
         if let Err(refusal) = outcome {
-            self.connection.answer(&refused(from, &refusal));
+            let parcel = Parcel::new(refused(from, &refusal));
+            send_answer(&self.hub, &self.connection, &parcel);
         }
     }
 }
@@ -118,15 +120,15 @@ fn read(body: &Value, hub: &Hub) -> (&'static str, Result<Request, Refusal>) {
 
 /// The refusal of a command: its acknowledgement, if one was asked for, and the `error` event. An
 /// event that nobody knows is no command: without an acknowledgement it is ignored.
-pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Parcel {
+pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(2);
     if let Some(id) = from.ack {
         pieces.push(Piece::Ack { id, payload: delta::refused_ack(refusal) });
     }
     if *refusal != Refusal::UnknownEvent {
-        pieces.push(Piece::Event(delta::error(refusal, from.event)));
+        pieces.push(Piece::Event(Arc::new(delta::error(refusal, from.event))));
     }
-    Parcel::new(pieces)
+    pieces
 }
 
 impl Inbound {

@@ -9,6 +9,8 @@ pub mod fanout;
 pub mod frames;
 pub mod hub;
 pub mod inbound;
+mod members;
 pub mod parcel;
+mod sorting;
 pub mod upgrade;
 pub mod wire;

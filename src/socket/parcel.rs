@@ -1,6 +1,6 @@
 //! What goes to clients together: packets in order, framed at most once however many get them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use crate::protocol::message::Message;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// An event.
-    Event(Message),
+    Event(Arc<Message>),
     /// An acknowledgement.
     Ack {
         /// Its number, as the client gave it.
@@ -19,6 +19,23 @@ pub enum Piece {
         /// Its one argument as JSON.
         payload: String,
     },
+}
+
+impl Piece {
+    /// About how many bytes it is on the wire.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Event(message) => message.name.len().saturating_add(message.payload.len()),
+            Self::Ack { payload, .. } => payload.len(),
+        }
+    }
+
+    /// Whether it carries nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Packets that are written together.

@@ -61,7 +61,10 @@ suite('malformed payloads', { variants: EVERY }, (scenario) => {
 
   scenario('from a member: still a member, and no error reaches anybody else', async (stage) => {
     const { roomId, ann, bob, cy } = await stage.cast('bob', 'cy');
-    await sendAll(malformed(roomId), throughClient(cy), invalid);
+    // A member need not say again who joins.
+    const anonymous = JSON.stringify({ roomId });
+    const corpus = malformed(roomId).filter(([event, text]) => event !== 'join-room' || text !== anonymous);
+    await sendAll(corpus, throughClient(cy), invalid);
     for (const user of [ann, bob]) {
       for (const event of ['error', 'participant-updated', 'participant-left', 'participant-joined']) {
         await user.noMore(event, (payload) => payload.event !== 'room-state');
@@ -90,7 +93,7 @@ suite('malformed payloads', { variants: EVERY }, (scenario) => {
     await undisturbed(people, async () => {
       for (const event of ['join-room', 'make-host', 'update-my-state', 'room-state', 'end-meeting']) {
         invalid(await mallory.ack(event, bytes), `${event} with bytes`);
-        invalid(await mallory.ack(event, { roomId: bytes, userId: bytes, participantId: bytes }), `${event} with bytes inside`);
+        invalid(await mallory.ack(event, { roomId: bytes, participantId: bytes }), `${event} with bytes inside`);
       }
       expectSomeRefusal(await mallory.ack('leave-room', bytes), 'leave-room with bytes');
       assert.ok(mallory.connected);

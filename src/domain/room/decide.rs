@@ -95,7 +95,10 @@ fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Res
 
 fn end(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
     if draft.room().status == Status::Ended {
-        return Ok(());
+        return match actor {
+            Actor::User(_) => Err(Refusal::MeetingEnded),
+            Actor::Service(_) | Actor::System => Ok(()),
+        };
     }
     permitted(draft.room(), actor, Action::EndMeeting)?;
     let by = by(draft.room(), actor);

@@ -6,5 +6,5 @@ mod render;
 mod view;
 
 pub use parse::parse;
-pub use render::{Rendered, done_ack, error, refused_ack, render, room_ack};
+pub use render::{Attached, Rendered, done_ack, error, refused_ack, render, room_ack};
 pub use view::View;

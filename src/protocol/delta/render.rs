@@ -1,8 +1,10 @@
 //! Outgoing events of the delta dialect.
 
+use std::sync::Arc;
+
 use super::view::{self, View};
 use crate::domain::id::{ConnectionId, Revision, UserId};
-use crate::domain::participant::{MediaChanges, Profile};
+use crate::domain::participant::{Connection, MediaChanges, Participant, Profile};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{Role, Roles};
 use crate::domain::room::{By, Commit, Event, HostChangeCause, LeaveReason, Room};
@@ -19,11 +21,20 @@ pub struct Rendered {
     pub lines: Vec<Line>,
     /// Connections that are in the room from this commit on: they get the list instead of the lines
     /// for the room.
-    pub attached: Vec<(ConnectionId, UserId)>,
+    pub attached: Vec<Attached>,
     /// Connections that are no longer in the room.
     pub detached: Vec<ConnectionId>,
     /// Users who are no longer in the room, with every connection.
     pub departed: Vec<UserId>,
+}
+
+/// A connection that a commit brought into the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attached {
+    /// Which, and on which node.
+    pub connection: Connection,
+    /// Whose.
+    pub user: UserId,
 }
 
 /// Renders a commit. `room` is the room after it; `view` is what the members have been shown and is
@@ -31,8 +42,9 @@ pub struct Rendered {
 pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
     let mut rendering =
         Rendering { view, room, rev: commit.rev, out: Rendered::default(), roles_unclear: false };
-    for event in &commit.events {
-        rendering.event(event);
+    for (at, event) in commit.events.iter().enumerate() {
+        let later = commit.events.get(at.saturating_add(1)..).unwrap_or_default();
+        rendering.event(event, later);
     }
     if rendering.roles_unclear {
         rendering.tell_role_differences();
@@ -50,20 +62,21 @@ struct Rendering<'a> {
 }
 
 impl Rendering<'_> {
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: &Event, later: &[Event]) {
         match event {
             Event::ParticipantJoined { participant } => {
                 for connection in &participant.connections {
-                    self.out.attached.push((connection.id, participant.user.clone()));
+                    let user = participant.user.clone();
+                    self.out.attached.push(Attached { connection: *connection, user });
                 }
-                self.joined(&participant.user, || view::write(self.room, participant));
+                self.joined(participant, later);
             }
             Event::ConnectionAttached { user, connection } => {
-                self.out.attached.push((connection.id, user.clone()));
+                self.out.attached.push(Attached { connection: *connection, user: user.clone() });
                 self.presence(user, false);
             }
             Event::ConnectionDetached { connection, replaced, .. } => {
-                self.out.attached.retain(|(attached, _)| attached != connection);
+                self.out.attached.retain(|attached| attached.connection.id != *connection);
                 self.out.detached.push(*connection);
                 if *replaced {
                     let payload = self.object("\"reason\":\"newer-connection\"");
@@ -71,7 +84,7 @@ impl Rendering<'_> {
                 }
             }
             Event::ConnectionLost { user, lost } => {
-                self.out.attached.retain(|(attached, _)| *attached != lost.connection.id);
+                self.out.attached.retain(|attached| attached.connection.id != lost.connection.id);
                 self.out.detached.push(lost.connection.id);
                 self.presence(user, lost.visible);
             }
@@ -104,7 +117,8 @@ impl Rendering<'_> {
     }
 
     fn line(&mut self, audience: Audience, name: &'static str, payload: String) {
-        self.out.lines.push(Line { audience, message: Message { name, payload } });
+        let message = Arc::new(Message { name, payload });
+        self.out.lines.push(Line { audience, message });
     }
 
     /// `{body,"rev":n}`.
@@ -117,21 +131,25 @@ impl Rendering<'_> {
         out
     }
 
-    fn joined(&mut self, user: &UserId, gone_again: impl FnOnce() -> String) {
-        self.view.forget(self.room, user);
-        self.view.show_roles(user, self.room.roles_of(user));
-        let entry = match self.view.participant(self.room, user) {
-            Some(entry) => entry.to_owned(),
-            None => gone_again(),
-        };
+    /// Tells of a newcomer as they were when they came, whatever the commit holds after that.
+    fn joined(&mut self, participant: &Participant, later: &[Event]) {
+        let user = &participant.user;
+        let roles = roles_before(self.room.roles_of(user), user, later);
+        let entry = view::write(participant, roles);
+        self.view.show_roles(user, roles);
         let payload = self.object(entry.trim_start_matches('{').trim_end_matches('}'));
         self.line(Audience::Room, server::PARTICIPANT_JOINED, payload);
+        let unchanged = roles == self.room.roles_of(user)
+            && self.room.participant(user).is_some_and(|now| **now == *participant);
+        if unchanged {
+            self.view.remember(participant.seat, entry);
+        }
     }
 
     fn left(&mut self, user: &UserId, reason: LeaveReason) {
         self.view.show_roles(user, Roles::default());
         self.view.reconnecting.remove(user);
-        self.out.attached.retain(|(_, attached)| attached != user);
+        self.out.attached.retain(|attached| attached.user != *user);
         self.out.departed.push(user.clone());
         // An end takes everybody along: nobody is left to be told who left.
         if reason != LeaveReason::MeetingEnded {
@@ -226,6 +244,25 @@ impl Rendering<'_> {
             }
         }
     }
+}
+
+/// The roles of a user before `later` happened, from those after it.
+fn roles_before(after: Roles, user: &UserId, later: &[Event]) -> Roles {
+    let mut roles = after;
+    for event in later.iter().rev() {
+        let (changed, role, granted) = match event {
+            Event::RoleGranted { user, role, .. } => (user, role, true),
+            Event::RoleRevoked { user, role, .. } => (user, role, false),
+            _ => continue,
+        };
+        if changed == user {
+            match role {
+                Role::Host => roles.host = !granted,
+                Role::CoHost => roles.co_host = !granted,
+            }
+        }
+    }
+    roles
 }
 
 fn media_updates(changes: &MediaChanges) -> String {

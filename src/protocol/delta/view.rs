@@ -41,6 +41,11 @@ impl View {
         }
     }
 
+    /// This is the JSON of who sits there.
+    pub(super) fn remember(&mut self, seat: Seat, entry: String) {
+        self.entries.insert(seat, entry);
+    }
+
     pub(super) fn show_roles(&mut self, user: &UserId, roles: Roles) {
         if roles == Roles::default() {
             self.roles.remove(user);
@@ -78,14 +83,15 @@ impl View {
     }
 
     fn entry(&mut self, room: &Room, participant: &Arc<Participant>) -> &str {
-        self.entries.entry(participant.seat).or_insert_with(|| write(room, participant))
+        self.entries.entry(participant.seat).or_insert_with(|| {
+            write(participant, room.roles_of(&participant.user))
+        })
     }
 }
 
 /// `{id, name, imageUrl, isHost, isCoHost, isAudioMuted, isVideoPaused}`, and the extra fields only
 /// where they are not what a frontend without them assumes.
-pub(super) fn write(room: &Room, participant: &Participant) -> String {
-    let roles = room.roles_of(&participant.user);
+pub(super) fn write(participant: &Participant, roles: Roles) -> String {
     let mut out = String::with_capacity(256);
     out.push_str("{\"id\":");
     json::string(&mut out, participant.user.as_str());
