@@ -24,7 +24,10 @@ pub struct SystemClock;
 
 #[async_trait]
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "this is the Clock that everybody else is given")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the Clock that everybody else is given"
+    )]
     fn now(&self) -> Timestamp {
         let elapsed = std::time::SystemTime::now()
             .duration_since(std::time::UNIX_EPOCH)
@@ -48,13 +51,19 @@ impl ManualClock {
     /// A clock that shows `start`.
     #[must_use]
     pub fn new(start: Timestamp) -> Self {
-        Self { now: AtomicU64::new(start.0), moved: watch::Sender::new(start.0) }
+        Self {
+            now: AtomicU64::new(start.0),
+            moved: watch::Sender::new(start.0),
+        }
     }
 
     /// Moves the hands forward and wakes whoever waited for a moment up to there.
     pub fn advance(&self, by: Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        let now = self.now.fetch_add(millis, Ordering::SeqCst).saturating_add(millis);
+        let now = self
+            .now
+            .fetch_add(millis, Ordering::SeqCst)
+            .saturating_add(millis);
         self.moved.send_replace(now);
     }
 }

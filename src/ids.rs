@@ -45,12 +45,19 @@ impl IdSource {
     /// A name for a commit.
     pub fn commit(&self) -> CommitId {
         let number = self.commits.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        CommitId { node: self.node, number }
+        CommitId {
+            node: self.node,
+            number,
+        }
     }
 
     /// A name for a socket.
     pub fn connection(&self) -> ConnectionId {
-        ConnectionId(self.connections.fetch_add(1, Ordering::Relaxed).wrapping_add(1))
+        ConnectionId(
+            self.connections
+                .fetch_add(1, Ordering::Relaxed)
+                .wrapping_add(1),
+        )
     }
 
     /// A name for a log.

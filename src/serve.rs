@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -51,13 +51,17 @@ pub struct Front {
     pub socket_path: Arc<str>,
     /// Bounds.
     pub limits: ServeLimits,
-    /// Where connections run.
+    /// Where background work runs.
     pub tracker: TaskTracker,
+    /// HTTP connections, for a shutdown to wait for. A WebSocket is no longer one.
+    pub requests: TaskTracker,
 }
 
 impl std::fmt::Debug for Front {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Front").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Front")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +71,11 @@ impl std::fmt::Debug for Front {
 /// # Errors
 /// The address is taken or not ours.
 pub fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     if shared {
         socket.set_reuseport(true)?;
@@ -76,33 +84,54 @@ pub fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
     socket.listen(4096)
 }
 
-/// Accepts until told to stop. Connections that are open then finish their request.
-pub async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
+/// Accepts until told to stop, then waits for open requests, no longer than `patience`.
+pub async fn accept_and_finish(
+    listener: TcpListener,
+    front: Front,
+    stop: CancellationToken,
+    patience: Duration,
+) {
+    let requests = front.requests.clone();
+    accept(listener, front, stop).await;
+    requests.close();
+    if tokio::time::timeout(patience, requests.wait())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            open = requests.len(),
+            "requests were cut off by the shutdown"
+        );
+    }
+}
+
+/// Accepts until told to stop.
+async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _peer)) => stream,
+        match accepted {
+            Ok((stream, _peer)) => begin(stream, &front, &stop),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
             }
-        };
-        let Ok(place) = front.limits.connections.clone().try_acquire_owned() else {
-            tracing::warn!("a connection was turned away: the node is full");
-            continue;
-        };
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection was gone before it began");
-            continue;
         }
-        let limit = front.limits.send_queue_bytes;
-        let wire = Wire::new(stream, limit, front.tracker.clone(), place);
-        front.tracker.spawn(serve(WireIo::new(wire), front.clone(), stop.clone()));
     }
+}
+
+fn begin(stream: TcpStream, front: &Front, stop: &CancellationToken) {
+    let Ok(place) = front.limits.connections.clone().try_acquire_owned() else {
+        return tracing::warn!("a connection was turned away: the node is full");
+    };
+    if let Err(error) = stream.set_nodelay(true) {
+        return tracing::debug!(%error, "a connection was gone before it began");
+    }
+    let limit = front.limits.send_queue_bytes;
+    let io = Wire::open(stream, limit, front.tracker.clone(), place);
+    front.requests.spawn(serve(io, front.clone(), stop.clone()));
 }
 
 async fn serve(io: WireIo, front: Front, stop: CancellationToken) {

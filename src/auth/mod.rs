@@ -31,11 +31,14 @@ pub struct Principal {
 /// Verifies tokens.
 pub struct Authenticator {
     key: Option<(DecodingKey, Validation)>,
+    name_chars: usize,
 }
 
 impl std::fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authenticator").field("verifies", &self.key.is_some()).finish()
+        f.debug_struct("Authenticator")
+            .field("verifies", &self.key.is_some())
+            .finish()
     }
 }
 
@@ -48,18 +51,21 @@ struct Claims {
 
 impl Authenticator {
     /// Verifies HS256 tokens with `secret`, or nothing when there is none. `leeway` is allowed on
-    /// `exp` and `nbf`.
+    /// `exp` and `nbf`; a `name` longer than `name_chars` is left out.
     #[must_use]
-    pub fn new(secret: Option<&SecretString>, leeway: Duration) -> Self {
+    pub fn new(secret: Option<&SecretString>, leeway: Duration, name_chars: usize) -> Self {
         let key = secret.map(|secret| {
             let mut validation = Validation::new(Algorithm::HS256);
             validation.leeway = leeway.as_secs();
             validation.validate_nbf = true;
             validation.validate_aud = false;
             validation.set_required_spec_claims(&["exp", "sub"]);
-            (DecodingKey::from_secret(secret.expose_secret().as_bytes()), validation)
+            (
+                DecodingKey::from_secret(secret.expose_secret().as_bytes()),
+                validation,
+            )
         });
-        Self { key }
+        Self { key, name_chars }
     }
 
     /// Whether tokens are required and checked.
@@ -74,21 +80,39 @@ impl Authenticator {
     /// [`Refusal::Unauthorized`] when a token is needed and is missing or not valid.
     pub fn authenticate(&self, token: Option<&str>) -> Result<Principal, Refusal> {
         let Some((key, validation)) = &self.key else {
-            return Ok(Principal { user: None, name: None, tenant: TenantId::default_tenant() });
+            return Ok(Principal {
+                user: None,
+                name: None,
+                tenant: TenantId::default_tenant(),
+            });
         };
-        let token = token.ok_or(Refusal::Unauthorized { reason: "A token is required" })?;
+        let token = token.ok_or(Refusal::Unauthorized {
+            reason: "A token is required",
+        })?;
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(Refusal::Unauthorized { reason: "The token is too long" });
+            return Err(Refusal::Unauthorized {
+                reason: "The token is too long",
+            });
         }
         let claims = decode::<Claims>(token, key, validation)
-            .map_err(|error| Refusal::Unauthorized { reason: reason(&error) })?
+            .map_err(|error| Refusal::Unauthorized {
+                reason: reason(&error),
+            })?
             .claims;
         let user = UserId::new(&claims.sub).map_err(|error| {
             tracing::info!(%error, "a token's subject is not a user id");
-            Refusal::Unauthorized { reason: "The token's subject is not a user id" }
+            Refusal::Unauthorized {
+                reason: "The token's subject is not a user id",
+            }
         })?;
-        let name = claims.name.and_then(|name| text::line(&name, 128).ok());
-        Ok(Principal { user: Some(user), name, tenant: TenantId::default_tenant() })
+        let name = claims
+            .name
+            .and_then(|name| text::line(&name, self.name_chars).ok());
+        Ok(Principal {
+            user: Some(user),
+            name,
+            tenant: TenantId::default_tenant(),
+        })
     }
 }
 
@@ -100,9 +124,9 @@ impl Principal {
     /// [`Refusal::Unauthorized`] when the claim is somebody else.
     pub fn act_as(&self, claim: Option<&UserId>) -> Result<Option<UserId>, Refusal> {
         match (&self.user, claim) {
-            (Some(user), Some(claim)) if user != claim => {
-                Err(Refusal::Unauthorized { reason: "The user id is not the token's subject" })
-            }
+            (Some(user), Some(claim)) if user != claim => Err(Refusal::Unauthorized {
+                reason: "The user id is not the token's subject",
+            }),
             (Some(user), _) => Ok(Some(user.clone())),
             (None, claim) => Ok(claim.cloned()),
         }
@@ -111,14 +135,33 @@ impl Principal {
 
 fn reason(error: &jsonwebtoken::errors::Error) -> &'static str {
     use jsonwebtoken::errors::ErrorKind;
-    match error.kind() {
-        ErrorKind::ExpiredSignature => "The token has expired",
-        ErrorKind::ImmatureSignature => "The token is not valid yet",
-        ErrorKind::InvalidSignature => "The token's signature is wrong",
-        ErrorKind::InvalidAlgorithm => "The token's algorithm is not accepted",
-        ErrorKind::MissingRequiredClaim(_) => "The token lacks a required claim",
-        _ => "The token is not valid",
-    }
+    let kind = error.kind();
+    let named = [
+        (
+            matches!(kind, ErrorKind::ExpiredSignature),
+            "The token has expired",
+        ),
+        (
+            matches!(kind, ErrorKind::ImmatureSignature),
+            "The token is not valid yet",
+        ),
+        (
+            matches!(kind, ErrorKind::InvalidSignature),
+            "The token's signature is wrong",
+        ),
+        (
+            matches!(kind, ErrorKind::InvalidAlgorithm),
+            "The token's algorithm is not accepted",
+        ),
+        (
+            matches!(kind, ErrorKind::MissingRequiredClaim(_)),
+            "The token lacks a required claim",
+        ),
+    ];
+    named
+        .iter()
+        .find(|(is, _)| *is)
+        .map_or("The token is not valid", |(_, reason)| reason)
 }
 
 /// The token of a request: `Authorization: Bearer` first, then `?token=`.
@@ -129,6 +172,9 @@ pub fn bearer<'a>(authorization: Option<&'a str>, query: Option<&'a str>) -> Opt
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
     header.or_else(|| {
-        query?.split('&').find_map(|pair| pair.strip_prefix("token=")).filter(|t| !t.is_empty())
+        query?
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("token="))
+            .filter(|t| !t.is_empty())
     })
 }

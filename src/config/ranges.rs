@@ -39,6 +39,7 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("rooms.max_participants", 1..=100_000),
     ("rooms.max_connections_per_participant", 1..=1024),
     ("rooms.queue", 1..=1_000_000),
+    ("rooms.commands_per_commit", 1..=65_536),
     ("rooms.log_length", 1..=100_000),
     ("rooms.idle_close_ms", 0..=DAY),
     ("limits.name_chars", 1..=1024),

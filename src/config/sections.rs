@@ -304,6 +304,8 @@ pub struct RoomsConfig {
     /// Commands that may wait in one room; beyond that they are refused as unavailable. Default
     /// 16,384.
     pub queue: usize,
+    /// Commands that go into one commit at most. Default 1024.
+    pub commands_per_commit: usize,
     /// Commits of a room kept to fill the gap of a client that missed some. Default 256.
     pub log_length: usize,
     /// Milliseconds after which an empty room is unloaded from memory. Default 30,000.

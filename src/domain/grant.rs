@@ -51,7 +51,10 @@ impl Grants {
     #[must_use]
     pub fn roles(&self, user: &UserId) -> Roles {
         let grant = self.of(user);
-        Roles { host: grant.host.is_some(), co_host: grant.co_host.is_some() }
+        Roles {
+            host: grant.host.is_some(),
+            co_host: grant.co_host.is_some(),
+        }
     }
 
     /// Grants (`Some`) or revokes (`None`) one role.

@@ -31,7 +31,11 @@ fn check(value: &str) -> Result<(), InvalidId> {
     }
     let allowed =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'@' | b'-');
-    if value.bytes().all(allowed) { Ok(()) } else { Err(InvalidId::Character) }
+    if value.bytes().all(allowed) {
+        Ok(())
+    } else {
+        Err(InvalidId::Character)
+    }
 }
 
 macro_rules! string_id {
@@ -116,21 +120,15 @@ impl fmt::Display for RoomKey {
 }
 
 /// One socket of a user, never reused: naming it in a leave is what fences a late disconnect.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
 /// One run of one process. A restarted node is another node.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u64);
 
 /// Names one commit for ever: the node that made it and that node's running number.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CommitId {
     /// Who made the commit.
     pub node: NodeId,
@@ -139,9 +137,7 @@ pub struct CommitId {
 }
 
 /// One life of a room's log: revisions are comparable only within an epoch.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Epoch(pub u64);
 
 /// Position in a room's log: 0 before the first commit, then 1, 2, 3 without a hole.
@@ -154,11 +150,24 @@ mod tests {
     #[test]
     fn grammar_is_exact() {
         for good in ["a", "user_2abC", "room-1.2:3@x", &"x".repeat(128)] {
-            assert_eq!(UserId::new(good).map(|id| id.to_string()), Ok(good.to_owned()));
+            assert_eq!(
+                UserId::new(good).map(|id| id.to_string()),
+                Ok(good.to_owned())
+            );
         }
         assert_eq!(UserId::new(""), Err(InvalidId::Empty));
         assert_eq!(UserId::new(&"x".repeat(129)), Err(InvalidId::TooLong));
-        for bad in ["a b", "a/b", "{a}", "a\n", "é", "a\"", "\u{202e}a", "a#", "*"] {
+        for bad in [
+            "a b",
+            "a/b",
+            "{a}",
+            "a\n",
+            "é",
+            "a\"",
+            "\u{202e}a",
+            "a#",
+            "*",
+        ] {
             assert_eq!(RoomId::new(bad), Err(InvalidId::Character), "{bad:?}");
         }
     }

@@ -26,7 +26,12 @@ pub struct MediaState {
 impl Default for MediaState {
     /// Both media flags start `true` unless the join says otherwise.
     fn default() -> Self {
-        Self { audio_muted: true, video_paused: true, screen_sharing: false, hand_raised: false }
+        Self {
+            audio_muted: true,
+            video_paused: true,
+            screen_sharing: false,
+            hand_raised: false,
+        }
     }
 }
 

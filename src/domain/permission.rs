@@ -17,8 +17,12 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of the printed table.
-    pub const ALL: [Self; 4] =
-        [Self::ChangeRoles, Self::EndMeeting, Self::UpdateOwnState, Self::PassCapacity];
+    pub const ALL: [Self; 4] = [
+        Self::ChangeRoles,
+        Self::EndMeeting,
+        Self::UpdateOwnState,
+        Self::PassCapacity,
+    ];
 
     /// The name of this action in the printed table.
     #[must_use]

@@ -80,7 +80,7 @@ pub struct MeetingSettings {
     /// Milliseconds from the last host's leave to the succession.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_grace_ms: Option<u32>,
-    /// Seats for plain participants.
+    /// Seats for plain participants, at most as many as the installation allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_participants: Option<u32>,
 }
@@ -101,7 +101,8 @@ impl RoomPolicy {
             max_participants: settings
                 .max_participants
                 .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(self.max_participants),
+                .unwrap_or(self.max_participants)
+                .clamp(1, self.max_participants.max(1)),
             max_connections_per_participant: self.max_connections_per_participant,
         }
     }

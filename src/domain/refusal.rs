@@ -192,7 +192,10 @@ impl Refusal {
     /// One of each, for tests and for the printed list of codes.
     #[must_use]
     pub fn samples() -> Vec<Self> {
-        let change = RoleChange { role: Role::Host, grant: true };
+        let change = RoleChange {
+            role: Role::Host,
+            grant: true,
+        };
         vec![
             Self::RoomNotFound,
             Self::NotHostForRole(change),
@@ -204,11 +207,15 @@ impl Refusal {
             Self::NotJoinedForRole(change),
             Self::NotJoined,
             Self::RoomFull,
-            Self::AlreadyConnected { live_for: Duration::ZERO },
+            Self::AlreadyConnected {
+                live_for: Duration::ZERO,
+            },
             Self::MeetingEnded,
             Self::MeetingExists,
             Self::MeetingNotFound,
-            Self::InvalidPayload { reason: String::new() },
+            Self::InvalidPayload {
+                reason: String::new(),
+            },
             Self::RateLimited { reason: "" },
             Self::Unauthorized { reason: "" },
             Self::Forbidden,

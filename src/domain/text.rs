@@ -32,7 +32,10 @@ pub fn line(value: &str, limit: usize) -> Result<Arc<str>, InvalidText> {
     if value.chars().nth(limit).is_some() {
         return Err(InvalidText::TooLong { limit });
     }
-    if value.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+    if value
+        .chars()
+        .any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+    {
         return Err(InvalidText::Control);
     }
     if value.chars().any(is_bidi_override) {
@@ -48,7 +51,10 @@ mod tests {
     #[test]
     fn counts_characters_not_bytes() {
         assert!(line(&"é".repeat(128), 128).is_ok());
-        assert_eq!(line(&"é".repeat(129), 128), Err(InvalidText::TooLong { limit: 128 }));
+        assert_eq!(
+            line(&"é".repeat(129), 128),
+            Err(InvalidText::TooLong { limit: 128 })
+        );
     }
 
     #[test]

@@ -38,12 +38,25 @@ pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
 
 fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
     match event {
-        Event::RoleGranted { user, role, since, by } => {
-            entries.push(LedgerEntry::Grant { user: user.clone(), role: *role, since: Some(*since) });
+        Event::RoleGranted {
+            user,
+            role,
+            since,
+            by,
+        } => {
+            entries.push(LedgerEntry::Grant {
+                user: user.clone(),
+                role: *role,
+                since: Some(*since),
+            });
             entries.push(LedgerEntry::Audit(role_row(commit, user, *role, true, by)));
         }
         Event::RoleRevoked { user, role, by } => {
-            entries.push(LedgerEntry::Grant { user: user.clone(), role: *role, since: None });
+            entries.push(LedgerEntry::Grant {
+                user: user.clone(),
+                role: *role,
+                since: None,
+            });
             entries.push(LedgerEntry::Audit(role_row(commit, user, *role, false, by)));
         }
         Event::HostChanged { user, cause } => {
@@ -53,7 +66,12 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             entries.push(LedgerEntry::Audit(row));
         }
         Event::MeetingEnded { by } => {
-            entries.push(LedgerEntry::Audit(row(commit, by, "meeting-ended", "command")));
+            entries.push(LedgerEntry::Audit(row(
+                commit,
+                by,
+                "meeting-ended",
+                "command",
+            )));
         }
         Event::GrantsRestored { grants, .. } => {
             let mut row = row(commit, &By::system(), "grants-restored", "not-durable");
@@ -78,7 +96,11 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
 }
 
 fn role_row(commit: &Commit, user: &UserId, role: Role, granted: bool, by: &By) -> AuditRow {
-    let action = if granted { "role-granted" } else { "role-revoked" };
+    let action = if granted {
+        "role-granted"
+    } else {
+        "role-revoked"
+    };
     let mut row = row(commit, by, action, "command");
     row.target = Some(user.clone());
     row.role = Some(role);
@@ -114,7 +136,10 @@ pub(super) fn actor_label(actor: &Actor) -> String {
 /// Folds durable role changes into a set of grants.
 pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
     for event in events {
-        if let Event::RoleGranted { user, role, since, .. } = event {
+        if let Event::RoleGranted {
+            user, role, since, ..
+        } = event
+        {
             grants.set(user, *role, Some(*since));
         } else if let Event::RoleRevoked { user, role, .. } = event {
             grants.set(user, *role, None);

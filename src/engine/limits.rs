@@ -15,6 +15,10 @@ pub struct EngineLimits {
 
 impl Default for EngineLimits {
     fn default() -> Self {
-        Self { room_queue: 16_384, batch: 1024, idle_close: Duration::from_secs(30) }
+        Self {
+            room_queue: 16_384,
+            batch: 1024,
+            idle_close: Duration::from_secs(30),
+        }
     }
 }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::authority::actor_label;
-use super::directory::{
-    AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page,
-};
+use super::directory::{AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page};
 use super::registry::Rooms;
 use crate::clock::Clock;
 use crate::domain::id::{RoomKey, TenantId, UserId};
@@ -37,7 +35,12 @@ impl Meetings {
         clock: Arc<dyn Clock>,
         policy: RoomPolicy,
     ) -> Self {
-        Self { directory, rooms, clock, policy }
+        Self {
+            directory,
+            rooms,
+            clock,
+            policy,
+        }
     }
 
     /// The time, for records.
@@ -64,7 +67,10 @@ impl Meetings {
             creator: meeting.created_by.clone(),
             policy: Box::new(self.policy.for_meeting(&meeting.settings)),
         };
-        self.rooms.change(&meeting.key, Actor::System, command).await.map(drop)
+        self.rooms
+            .change(&meeting.key, Actor::System, command)
+            .await
+            .map(drop)
     }
 
     /// One meeting.
@@ -72,7 +78,11 @@ impl Meetings {
     /// # Errors
     /// [`Refusal::MeetingNotFound`].
     pub async fn get(&self, key: &RoomKey) -> Result<Arc<Meeting>, Refusal> {
-        self.directory.meeting(key).await.map_err(refusal)?.ok_or(Refusal::MeetingNotFound)
+        self.directory
+            .meeting(key)
+            .await
+            .map_err(refusal)?
+            .ok_or(Refusal::MeetingNotFound)
     }
 
     /// Meetings of a tenant, newest first.
@@ -86,7 +96,10 @@ impl Meetings {
         after: Option<&str>,
         limit: u64,
     ) -> Result<Page<Meeting>, Refusal> {
-        self.directory.list(tenant, filter, after, limit).await.map_err(refusal)
+        self.directory
+            .list(tenant, filter, after, limit)
+            .await
+            .map_err(refusal)
     }
 
     /// Changes a meeting. Moving ownership is its own row of the audit.
@@ -101,14 +114,22 @@ impl Meetings {
     ) -> Result<Arc<Meeting>, Refusal> {
         let before = self.get(key).await?;
         let mut audit = vec![self.row("meeting-updated", by)];
-        if let Some(owner) = change.created_by.as_ref().filter(|o| **o != before.created_by) {
+        if let Some(owner) = change
+            .created_by
+            .as_ref()
+            .filter(|o| **o != before.created_by)
+        {
             let mut row = self.row("ownership-moved", by);
             row.target = Some(owner.clone());
             row.before = serde_json::to_value(&before.created_by).ok();
             row.after = serde_json::to_value(owner).ok();
             audit.push(row);
         }
-        let updated = self.directory.update(key, change, audit).await.map_err(refusal)?;
+        let updated = self
+            .directory
+            .update(key, change, audit)
+            .await
+            .map_err(refusal)?;
         let updated = updated.ok_or(Refusal::MeetingNotFound)?;
         self.adopt(&updated).await?;
         Ok(updated)
@@ -169,7 +190,10 @@ impl Meetings {
         limit: u64,
     ) -> Result<Page<AuditRow>, Refusal> {
         self.get(key).await?;
-        self.directory.audit(key, after, limit).await.map_err(refusal)
+        self.directory
+            .audit(key, after, limit)
+            .await
+            .map_err(refusal)
     }
 
     /// Whether this user may change and end the meeting: its creator or a granted host.
@@ -182,7 +206,11 @@ impl Meetings {
             return Ok(());
         }
         let grants = self.directory.grants(key).await.map_err(refusal)?;
-        if grants.roles(user).host { Ok(()) } else { Err(Refusal::Forbidden) }
+        if grants.roles(user).host {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     fn row(&self, action: &str, by: Option<&UserId>) -> AuditRow {
@@ -204,10 +232,14 @@ impl Meetings {
 fn refusal(error: DirectoryError) -> Refusal {
     match error {
         DirectoryError::Exists => Refusal::MeetingExists,
-        DirectoryError::Busy => Refusal::Unavailable { reason: "The database is busy" },
+        DirectoryError::Busy => Refusal::Unavailable {
+            reason: "The database is busy",
+        },
         DirectoryError::Unavailable(reason) => {
             tracing::warn!(%reason, "the database did not do what was asked");
-            Refusal::Unavailable { reason: "The database does not answer" }
+            Refusal::Unavailable {
+                reason: "The database does not answer",
+            }
         }
     }
 }

@@ -6,7 +6,10 @@
 
 pub mod actor;
 mod authority;
+mod committing;
 pub mod directory;
+mod durability;
+mod following;
 pub mod limits;
 pub mod meetings;
 pub mod registry;

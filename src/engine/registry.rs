@@ -82,7 +82,9 @@ pub struct EngineParts {
 
 impl std::fmt::Debug for EngineParts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EngineParts").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("EngineParts")
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +101,10 @@ impl Rooms {
     /// No room is loaded yet.
     #[must_use]
     pub fn new(parts: EngineParts) -> Arc<Self> {
-        Arc::new(Self { table: Arc::default(), parts: Arc::new(parts) })
+        Arc::new(Self {
+            table: Arc::default(),
+            parts: Arc::new(parts),
+        })
     }
 
     /// How many rooms are loaded.
@@ -129,7 +134,10 @@ impl Rooms {
         let table = lock(&self.table);
         match table.get(key) {
             Some(handle) => handle.send(message),
-            None => Err(Box::new(Undelivered { message, refusal: Refusal::RoomNotFound })),
+            None => Err(Box::new(Undelivered {
+                message,
+                refusal: Refusal::RoomNotFound,
+            })),
         }
     }
 
@@ -145,7 +153,10 @@ impl Rooms {
         let (sender, inbox) = mpsc::channel(self.parts.limits.room_queue);
         let handle = RoomHandle { sender };
         let sent = handle.send(message);
-        let unload = Unload { table: self.table.clone(), key: key.clone() };
+        let unload = Unload {
+            table: self.table.clone(),
+            key: key.clone(),
+        };
         let actor = RoomActor::new(key.clone(), self.parts.clone(), inbox, unload);
         self.parts.tracker.spawn(actor.run());
         table.insert(key.clone(), handle);
@@ -172,7 +183,8 @@ impl Rooms {
         actor: Actor,
         command: Command,
     ) -> Result<Room, Refusal> {
-        self.ask(key, Request::Change { actor, command }, true).await
+        self.ask(key, Request::Change { actor, command }, true)
+            .await
     }
 
     /// The room as it is, if it is loaded.
@@ -182,13 +194,21 @@ impl Rooms {
 
     async fn ask(&self, key: &RoomKey, request: Request, load: bool) -> Result<Room, Refusal> {
         let (sender, answer) = oneshot::channel();
-        let message = Message { request, reply: ReplyTo::Caller(sender) };
-        let sent =
-            if load { self.send_or_load(key, message) } else { self.send(key, message) };
+        let message = Message {
+            request,
+            reply: ReplyTo::Caller(sender),
+        };
+        let sent = if load {
+            self.send_or_load(key, message)
+        } else {
+            self.send(key, message)
+        };
         sent.map_err(|undelivered| undelivered.refusal)?;
         match answer.await {
             Ok(result) => result,
-            Err(_closed) => Err(Refusal::Unavailable { reason: "The room is shutting down" }),
+            Err(_closed) => Err(Refusal::Unavailable {
+                reason: "The room is shutting down",
+            }),
         }
     }
 }
@@ -200,7 +220,10 @@ impl RoomHandle {
                 TrySendError::Full(message) => (message, "The room has too many commands waiting"),
                 TrySendError::Closed(message) => (message, "The room is shutting down"),
             };
-            Box::new(Undelivered { message, refusal: Refusal::Unavailable { reason } })
+            Box::new(Undelivered {
+                message,
+                refusal: Refusal::Unavailable { reason },
+            })
         })
     }
 }

@@ -20,7 +20,10 @@ impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let header = parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
         let principal = api.authenticator.authenticate(bearer(header, None))?;
         Ok(Self(principal))
     }
@@ -30,7 +33,10 @@ impl Caller {
     /// A room of the caller's tenant.
     #[must_use]
     pub fn key(&self, room: RoomId) -> RoomKey {
-        RoomKey { tenant: self.0.tenant.clone(), room }
+        RoomKey {
+            tenant: self.0.tenant.clone(),
+            room,
+        }
     }
 
     /// Lets only the meeting's creator and hosts pass. Without a key nobody can be told apart, so

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
@@ -30,7 +31,9 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large()),
-        Err(error) => Err(Problem::malformed(format!("The body could not be read: {error}"))),
+        Err(error) => Err(Problem::malformed(format!(
+            "The body could not be read: {error}"
+        ))),
     }
 }
 
@@ -50,6 +53,34 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     })
 }
 
+/// The query of a request.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Api>> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _api: &Arc<Api>) -> Result<Self, Problem> {
+        let query = Query::<T>::try_from_uri(&parts.uri);
+        let Query(params) = query.map_err(|error| invalid(error.body_text()))?;
+        Ok(Self(params))
+    }
+}
+
+/// The meeting's id in the path. What cannot be an id cannot be found either.
+#[derive(Debug)]
+pub struct MeetingId(pub RoomId);
+
+impl FromRequestParts<Arc<Api>> for MeetingId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, api).await;
+        let id = path.ok().and_then(|Path(id)| RoomId::new(&id).ok());
+        Ok(Self(id.ok_or(Refusal::MeetingNotFound)?))
+    }
+}
+
 /// [`Refusal::InvalidPayload`] with this reason.
 #[must_use]
 pub const fn invalid(reason: String) -> Refusal {
@@ -62,14 +93,6 @@ pub const fn invalid(reason: String) -> Refusal {
 /// Which rule it breaks.
 pub fn room_id(field: &str, value: &str) -> Result<RoomId, Refusal> {
     RoomId::new(value).map_err(|error| invalid(format!("{field} {error}")))
-}
-
-/// A meeting's id in a path: what cannot be an id cannot be found either.
-///
-/// # Errors
-/// [`Refusal::MeetingNotFound`].
-pub fn path_id(value: &str) -> Result<RoomId, Refusal> {
-    RoomId::new(value).map_err(|_grammar| Refusal::MeetingNotFound)
 }
 
 /// A user's id.

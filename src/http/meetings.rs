@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::caller::Caller;
-use super::input::{self, JsonBody, invalid};
+use super::input::{self, JsonBody, MeetingId, Params, invalid};
 use super::problem::Problem;
 use super::{Api, HttpLimits};
 use crate::domain::id::UserId;
@@ -20,8 +20,8 @@ use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, MeetingChange, MeetingFilter};
 use crate::protocol::rest::{
-    CreateMeeting, MeetingBody, Moment, PageBody, ParticipantBody, ParticipantsBody,
-    UpdateMeeting, rfc3339,
+    CreateMeeting, MeetingBody, Moment, PageBody, ParticipantBody, ParticipantsBody, UpdateMeeting,
+    rfc3339,
 };
 
 type Shared = State<Arc<Api>>;
@@ -42,16 +42,26 @@ pub async fn create(
 }
 
 fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeting, Refusal> {
-    let claim = body.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()?;
+    let claim = body
+        .user_id
+        .as_deref()
+        .map(|id| input::user_id("userId", id))
+        .transpose()?;
     let created_by = caller
         .0
         .act_as(claim.as_ref())?
         .ok_or_else(|| invalid("userId is missing: say who creates the meeting".to_owned()))?;
     let room = match &body.room_id {
         Some(id) => input::room_id("roomId", id)?,
-        None => (api.new_id)().ok_or(Refusal::Unavailable { reason: "No id could be drawn" })?,
+        None => (api.new_id)().ok_or(Refusal::Unavailable {
+            reason: "No id could be drawn",
+        })?,
     };
-    let HttpLimits { name_chars, description_chars, .. } = api.limits;
+    let HttpLimits {
+        name_chars,
+        description_chars,
+        ..
+    } = api.limits;
     let now = api.meetings.clock().now();
     let description = body.description.as_deref().unwrap_or("Meeting");
     Ok(Meeting {
@@ -82,8 +92,8 @@ fn moment(given: Option<&Moment>) -> Result<Option<Timestamp>, Refusal> {
 ///
 /// # Errors
 /// 404.
-pub async fn read(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
-    let meeting = api.meetings.get(&caller.key(input::path_id(&id)?)).await?;
+pub async fn read(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
+    let meeting = api.meetings.get(&caller.key(id)).await?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
@@ -118,17 +128,27 @@ impl ListQuery {
 ///
 /// # Errors
 /// 422 for an unknown status.
-pub async fn list(
-    State(api): Shared,
-    caller: Caller,
-    Query(query): Query<ListQuery>,
-) -> Answer {
-    let asked = query.created_by.as_deref().map(|id| input::user_id("createdBy", id)).transpose()?;
-    let filter = MeetingFilter { created_by: caller.0.act_as(asked.as_ref())?, ended: query.ended()? };
+pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<ListQuery>) -> Answer {
+    let asked = query
+        .created_by
+        .as_deref()
+        .map(|id| input::user_id("createdBy", id))
+        .transpose()?;
+    let filter = MeetingFilter {
+        created_by: caller.0.act_as(asked.as_ref())?,
+        ended: query.ended()?,
+    };
     let (tenant, after) = (&caller.0.tenant, query.after.as_deref());
-    let page = api.meetings.list(tenant, &filter, after, query.limit(&api)).await?;
+    let page = api
+        .meetings
+        .list(tenant, &filter, after, query.limit(&api))
+        .await?;
     let items = page.items.iter().map(MeetingBody::from).collect();
-    Ok(Json(PageBody { items, next: page.next }).into_response())
+    Ok(Json(PageBody {
+        items,
+        next: page.next,
+    })
+    .into_response())
 }
 
 /// `PATCH /api/meetings/{id}`, for its creator and hosts. Only the creator moves ownership.
@@ -138,11 +158,15 @@ pub async fn list(
 pub async fn update(
     State(api): Shared,
     caller: Caller,
-    Path(id): Path<String>,
+    MeetingId(id): MeetingId,
     JsonBody(body): JsonBody<UpdateMeeting>,
 ) -> Answer {
-    let key = caller.key(input::path_id(&id)?);
-    let claim = body.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()?;
+    let key = caller.key(id);
+    let claim = body
+        .user_id
+        .as_deref()
+        .map(|id| input::user_id("userId", id))
+        .transpose()?;
     let by = caller.authorize(&api, &key, claim.as_ref()).await?;
     let limit = api.limits.description_chars;
     let change = MeetingChange {
@@ -171,9 +195,15 @@ async fn must_be_creator(
     caller: &Caller,
     key: &crate::domain::id::RoomKey,
 ) -> Result<(), Refusal> {
-    let Some(user) = &caller.0.user else { return Ok(()) };
+    let Some(user) = &caller.0.user else {
+        return Ok(());
+    };
     let meeting = api.meetings.get(key).await?;
-    if meeting.created_by == *user { Ok(()) } else { Err(Refusal::Forbidden) }
+    if meeting.created_by == *user {
+        Ok(())
+    } else {
+        Err(Refusal::Forbidden)
+    }
 }
 
 /// `?userId=`: who asks, where no token says so.
@@ -185,7 +215,10 @@ pub struct ByQuery {
 
 impl ByQuery {
     fn user(&self) -> Result<Option<UserId>, Refusal> {
-        self.user_id.as_deref().map(|id| input::user_id("userId", id)).transpose()
+        self.user_id
+            .as_deref()
+            .map(|id| input::user_id("userId", id))
+            .transpose()
     }
 }
 
@@ -196,10 +229,10 @@ impl ByQuery {
 pub async fn delete(
     State(api): Shared,
     caller: Caller,
-    Path(id): Path<String>,
-    Query(query): Query<ByQuery>,
+    MeetingId(id): MeetingId,
+    Params(query): Params<ByQuery>,
 ) -> Answer {
-    let key = caller.key(input::path_id(&id)?);
+    let key = caller.key(id);
     let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
     api.meetings.delete(&key, by.as_ref()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -212,10 +245,10 @@ pub async fn delete(
 pub async fn end(
     State(api): Shared,
     caller: Caller,
-    Path(id): Path<String>,
-    Query(query): Query<ByQuery>,
+    MeetingId(id): MeetingId,
+    Params(query): Params<ByQuery>,
 ) -> Answer {
-    let key = caller.key(input::path_id(&id)?);
+    let key = caller.key(id);
     let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
     let meeting = api.meetings.end(&key, by.as_ref()).await?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
@@ -225,14 +258,16 @@ pub async fn end(
 ///
 /// # Errors
 /// 404.
-pub async fn participants(State(api): Shared, caller: Caller, Path(id): Path<String>) -> Answer {
-    let key = caller.key(input::path_id(&id)?);
+pub async fn participants(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
+    let key = caller.key(id.clone());
     let room = api.meetings.room(&key).await?;
     let participants: Vec<ParticipantBody> = room.as_ref().map_or_else(Vec::new, |room| {
-        room.participants().map(|participant| ParticipantBody::new(room, participant)).collect()
+        room.participants()
+            .map(|participant| ParticipantBody::new(room, participant))
+            .collect()
     });
     let body = ParticipantsBody {
-        meeting_id: id,
+        meeting_id: id.to_string(),
         rev: room.map_or(0, |room| room.rev),
         count: participants.len(),
         participants,
@@ -247,14 +282,21 @@ pub async fn participants(State(api): Shared, caller: Caller, Path(id): Path<Str
 pub async fn audit(
     State(api): Shared,
     caller: Caller,
-    Path(id): Path<String>,
-    Query(query): Query<ListQuery>,
+    MeetingId(id): MeetingId,
+    Params(query): Params<ListQuery>,
 ) -> Answer {
-    let key = caller.key(input::path_id(&id)?);
+    let key = caller.key(id);
     caller.authorize(&api, &key, None).await?;
-    let page = api.meetings.audit(&key, query.after.as_deref(), query.limit(&api)).await?;
+    let page = api
+        .meetings
+        .audit(&key, query.after.as_deref(), query.limit(&api))
+        .await?;
     let items: Vec<AuditBody<'_>> = page.items.iter().map(AuditBody::from).collect();
-    Ok(Json(PageBody { items, next: page.next.clone() }).into_response())
+    Ok(Json(PageBody {
+        items,
+        next: page.next.clone(),
+    })
+    .into_response())
 }
 
 /// A row of the audit as clients see it.

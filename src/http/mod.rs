@@ -48,10 +48,15 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/meetings", post(meetings::create).get(meetings::list))
         .route(
             "/api/meetings/{id}",
-            get(meetings::read).patch(meetings::update).delete(meetings::delete),
+            get(meetings::read)
+                .patch(meetings::update)
+                .delete(meetings::delete),
         )
         .route("/api/meetings/{id}/end", post(meetings::end))
-        .route("/api/meetings/{id}/participants", get(meetings::participants))
+        .route(
+            "/api/meetings/{id}/participants",
+            get(meetings::participants),
+        )
         .route("/api/meetings/{id}/audit", get(meetings::audit))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)

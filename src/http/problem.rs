@@ -33,7 +33,12 @@ impl Problem {
     #[must_use]
     pub const fn malformed(detail: String) -> Self {
         let status = StatusCode::BAD_REQUEST;
-        Self { status, code: "malformed-json", detail, retryable: false }
+        Self {
+            status,
+            code: "malformed-json",
+            detail,
+            retryable: false,
+        }
     }
 
     /// A body over the limit.
@@ -41,7 +46,12 @@ impl Problem {
     pub fn too_large() -> Self {
         let detail = "The request body is too large".to_owned();
         let status = StatusCode::PAYLOAD_TOO_LARGE;
-        Self { status, code: "payload-too-large", detail, retryable: false }
+        Self {
+            status,
+            code: "payload-too-large",
+            detail,
+            retryable: false,
+        }
     }
 }
 
@@ -59,7 +69,12 @@ impl From<Refusal> for Problem {
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let retryable = refusal.kind().is_retryable();
-        Self { status, code: refusal.code(), detail: refusal.to_string(), retryable }
+        Self {
+            status,
+            code: refusal.code(),
+            detail: refusal.to_string(),
+            retryable,
+        }
     }
 }
 
@@ -90,12 +105,22 @@ impl IntoResponse for Problem {
 /// No such path.
 pub async fn no_route() -> Problem {
     let detail = "There is nothing at this path".to_owned();
-    Problem { status: StatusCode::NOT_FOUND, code: "route-not-found", detail, retryable: false }
+    Problem {
+        status: StatusCode::NOT_FOUND,
+        code: "route-not-found",
+        detail,
+        retryable: false,
+    }
 }
 
 /// The path exists, the method does not.
 pub async fn no_method() -> Problem {
     let detail = "This path does not take this method".to_owned();
     let status = StatusCode::METHOD_NOT_ALLOWED;
-    Problem { status, code: "method-not-allowed", detail, retryable: false }
+    Problem {
+        status,
+        code: "method-not-allowed",
+        detail,
+        retryable: false,
+    }
 }

@@ -37,7 +37,9 @@ impl<'a> Packet<'a> {
     /// One argument as JSON text; `null` when it is missing.
     #[must_use]
     pub fn raw(&self, index: usize) -> &'a str {
-        self.arguments.get(index).map_or("null", |argument| argument.get())
+        self.arguments
+            .get(index)
+            .map_or("null", |argument| argument.get())
     }
 }
 
@@ -61,7 +63,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Packet<'a> {
                         arguments.push(argument);
                     }
                 }
-                Ok(Packet { event: event.0, arguments })
+                Ok(Packet {
+                    event: event.0,
+                    arguments,
+                })
             }
         }
         deserializer.deserialize_seq(Elements)
@@ -86,7 +91,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_an_event() {
-        for bad in ["", "{}", "[]", "[1]", "[null]", "[\"a\"", "\"a\"", "[\"a\",]"] {
+        for bad in [
+            "", "{}", "[]", "[1]", "[null]", "[\"a\"", "\"a\"", "[\"a\",]",
+        ] {
             assert!(Packet::parse(bad).is_err(), "{bad}");
         }
     }

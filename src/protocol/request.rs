@@ -18,7 +18,10 @@ pub struct PayloadLimits {
 
 impl Default for PayloadLimits {
     fn default() -> Self {
-        Self { name_chars: 128, image_url_bytes: 2048 }
+        Self {
+            name_chars: 128,
+            image_url_bytes: 2048,
+        }
     }
 }
 

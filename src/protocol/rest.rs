@@ -71,6 +71,9 @@ pub struct UpdateMeeting {
     pub user_id: Option<String>,
 }
 
+/// The end of the year 9999: RFC 3339 has no later moment.
+const LAST_MOMENT: u64 = 253_402_300_799_999;
+
 /// A moment as JavaScript clients send it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
@@ -82,16 +85,16 @@ pub enum Moment {
 }
 
 impl Moment {
-    /// The moment; `None` when the text is not RFC 3339.
+    /// The moment; `None` when the text is not RFC 3339 or the year has more than four digits.
     #[must_use]
     pub fn timestamp(&self) -> Option<Timestamp> {
-        match self {
-            Self::Millis(millis) => Some(Timestamp(*millis)),
+        let millis = match self {
+            Self::Millis(millis) => *millis,
             Self::Text(text) => {
-                let at = DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis();
-                u64::try_from(at).ok().map(Timestamp)
+                u64::try_from(DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis()).ok()?
             }
-        }
+        };
+        (millis <= LAST_MOMENT).then_some(Timestamp(millis))
     }
 }
 
@@ -138,7 +141,11 @@ impl<'a> From<&'a Meeting> for MeetingBody<'a> {
             starts_at: meeting.starts_at,
             created_at: meeting.created_at,
             ended_at: meeting.ended_at,
-            status: if meeting.ended_at.is_some() { "ended" } else { "open" },
+            status: if meeting.ended_at.is_some() {
+                "ended"
+            } else {
+                "open"
+            },
             settings: meeting.settings,
             meeting: InnerMeeting {
                 id,

@@ -95,10 +95,19 @@ impl Connection {
     ) -> Self {
         let route = match wire {
             Some(wire) => Route::Wire(wire),
-            None => Route::Library { upgrade: None, waiting: Backlog::default() },
+            None => Route::Library {
+                upgrade: None,
+                waiting: Backlog::default(),
+            },
         };
         let user = principal.user.clone();
-        let state = State { route, user, rooms: Vec::new(), fell_behind: None, gone: false };
+        let state = State {
+            route,
+            user,
+            rooms: Vec::new(),
+            fell_behind: None,
+            gone: false,
+        };
         Self {
             id,
             principal,
@@ -209,35 +218,29 @@ impl Connection {
         }
     }
 
-    /// Sends what happened in a room.
-    pub fn deliver(&self, parcels: &[&Parcel]) -> Delivered {
-        self.send(parcels, Wire::send)
-    }
-
-    /// Sends the answer to a command, also to a client that has fallen behind.
-    pub fn answer(&self, parcel: &Parcel) -> Delivered {
-        self.send(&[parcel], Wire::send_answer)
-    }
-
-    fn send(&self, parcels: &[&Parcel], write: fn(&Arc<Wire>, &[Bytes]) -> Sent) -> Delivered {
+    /// Sends what happened in a room and the answer to a command, either of which may be missing.
+    /// The answer is sent also to a client that has fallen behind.
+    pub fn deliver(&self, events: &[&Parcel], answer: Option<&Parcel>) -> Delivered {
         let mut state = self.state();
         self.switch_when_upgraded(&mut state);
         let delivered = match &mut state.route {
             Route::Wire(wire) => {
-                let mut frames = [const { Bytes::new() }; 4];
+                let mut frames = [const { Bytes::new() }; 2];
                 let mut used = 0;
-                for (slot, parcel) in frames.iter_mut().zip(parcels) {
+                for (slot, parcel) in frames.iter_mut().zip(events) {
                     *slot = parcel.framed();
                     used += 1;
                 }
-                match write(wire, frames.get(..used).unwrap_or_default()) {
+                let answer = answer.map(Parcel::framed);
+                match wire.send(frames.get(..used).unwrap_or_default(), answer.as_slice()) {
                     Sent::Ok => Delivered::Ok,
                     Sent::FellBehind => Delivered::FellBehind,
                     Sent::Behind | Sent::Closed => Delivered::Dropped,
                 }
             }
             Route::Library { waiting, .. } => {
-                let pieces = parcels.iter().flat_map(|parcel| parcel.pieces());
+                let parcels = events.iter().copied().chain(answer);
+                let pieces = parcels.flat_map(Parcel::pieces);
                 waiting.send(self.socket.upgrade().as_ref(), pieces, self.backlog_limit)
             }
         };
@@ -249,7 +252,9 @@ impl Connection {
 
     fn note_fall(&self, state: &mut State) -> Delivered {
         let now = Instant::now();
-        let relapsed = state.fell_behind.is_some_and(|at| now.duration_since(at) < RELAPSE);
+        let relapsed = state
+            .fell_behind
+            .is_some_and(|at| now.duration_since(at) < RELAPSE);
         state.fell_behind = Some(now);
         if relapsed {
             self.cut(state);
@@ -261,11 +266,19 @@ impl Connection {
     /// Polling is over and everything that was queued for it is on its way: from here on frames go
     /// straight to the socket.
     fn switch_when_upgraded(&self, state: &mut State) {
-        let Route::Library { upgrade: Some(wire), waiting } = &state.route else { return };
+        let Route::Library {
+            upgrade: Some(wire),
+            waiting,
+        } = &state.route
+        else {
+            return;
+        };
         if !waiting.pieces.is_empty() || waiting.behind {
             return;
         }
-        let Some(socket) = self.socket.upgrade() else { return };
+        let Some(socket) = self.socket.upgrade() else {
+            return;
+        };
         if socket.transport_type() != TransportType::Websocket {
             return;
         }
@@ -278,7 +291,9 @@ impl Connection {
     #[must_use]
     pub fn pump(&self) -> bool {
         let mut state = self.state();
-        let Route::Library { waiting, .. } = &mut state.route else { return true };
+        let Route::Library { waiting, .. } = &mut state.route else {
+            return true;
+        };
         match self.socket.upgrade() {
             Some(socket) => waiting.drain(&socket),
             None => true,
@@ -339,7 +354,9 @@ impl Backlog {
         pieces: impl Iterator<Item = &'a Piece>,
         limit: usize,
     ) -> Delivered {
-        let Some(socket) = socket else { return Delivered::Dropped };
+        let Some(socket) = socket else {
+            return Delivered::Dropped;
+        };
         let was_behind = self.behind;
         let was_waiting = !self.pieces.is_empty();
         for piece in pieces {
@@ -378,8 +395,9 @@ impl Backlog {
 /// Sends one packet through the library; `false` when its queue is full or the socket is gone.
 fn emit(socket: &Arc<Socket<LocalAdapter>>, piece: &Piece) -> bool {
     match piece {
-        Piece::Event(message) => raw(&message.payload)
-            .is_some_and(|payload| socket.emit(message.name, &payload).is_ok()),
+        Piece::Event(message) => {
+            raw(&message.payload).is_some_and(|payload| socket.emit(message.name, &payload).is_ok())
+        }
         Piece::Ack { id, payload } => {
             let mut nothing = Value::Str(Str::from(""), None);
             let Ok(ack) = AckSender::from_message_parts(socket, &mut nothing, &Some(*id));

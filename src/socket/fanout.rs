@@ -35,7 +35,12 @@ impl Fanouts {
 impl EventSink for Fanouts {
     fn open(&self, key: &RoomKey) -> Box<dyn RoomSink> {
         let (hub, key) = (self.hub.clone(), key.clone());
-        Box::new(Fanout { hub, key, view: None, members: Members::default() })
+        Box::new(Fanout {
+            hub,
+            key,
+            view: None,
+            members: Members::default(),
+        })
     }
 }
 
@@ -51,8 +56,9 @@ struct Fanout {
 impl RoomSink for Fanout {
     fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>) {
         let mut view = self.view.take().unwrap_or_else(|| View::of(room));
-        let rendered =
-            commit.map(|commit| delta::render(&mut view, commit, room)).unwrap_or_default();
+        let rendered = commit
+            .map(|commit| delta::render(&mut view, commit, room))
+            .unwrap_or_default();
         let sorted = sort(&rendered, &self.members);
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
@@ -66,20 +72,23 @@ impl RoomSink for Fanout {
         let mut view = View::of(room);
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
         self.members.retain(|id, user| {
-            room.participant(user).is_some_and(|participant| participant.holds(id))
+            room.participant(user)
+                .is_some_and(|participant| participant.holds(id))
         });
         for (_, connection) in self.members.iter() {
-            deliver(&self.hub, connection, &[&list]);
+            deliver(&self.hub, connection, &[&list], None);
         }
         self.view = Some(view);
     }
 
     fn refresh(&mut self, room: &Room, connection: ConnectionId) {
-        let Some(member) = self.members.get(connection) else { return };
+        let Some(member) = self.members.get(connection) else {
+            return;
+        };
         let view = self.view.get_or_insert_with(|| View::of(room));
         member.start_over();
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
-        deliver(&self.hub, member, &[&list]);
+        deliver(&self.hub, member, &[&list], None);
     }
 }
 
@@ -94,7 +103,7 @@ impl Fanout {
             if let Some(connection) = self.members.remove(id) {
                 connection.leave(&self.key);
                 if let Some(words) = sorted.parting.get(&id) {
-                    deliver(&self.hub, &connection, &[words]);
+                    deliver(&self.hub, &connection, &[words], None);
                 }
             }
         }
@@ -107,14 +116,27 @@ impl Fanout {
                 continue;
             }
             let id = connection.id;
-            match self.hub.connection(id).filter(|held| held.enter(&self.key, usize::MAX)) {
+            match self
+                .hub
+                .connection(id)
+                .filter(|held| held.enter(&self.key, usize::MAX))
+            {
                 Some(connection) => self.members.insert(id, user, connection),
                 // It ended while its join was under way, and may have said so before the join was
                 // noted: without this the room would keep a ghost.
                 None => {
                     let cause = LossCause::Lost;
-                    let command = Command::LoseConnection { connection: id, cause };
-                    self.hub.tell(&self.key, Request::Change { actor: Actor::System, command });
+                    let command = Command::LoseConnection {
+                        connection: id,
+                        cause,
+                    };
+                    self.hub.tell(
+                        &self.key,
+                        Request::Change {
+                            actor: Actor::System,
+                            command,
+                        },
+                    );
                 }
             }
         }
@@ -134,7 +156,9 @@ impl Fanout {
             let id = answer.to.connection;
             let member = self.members.get(id).cloned();
             let is_member = member.is_some();
-            let Some(connection) = member.or_else(|| self.hub.connection(id)) else { continue };
+            let Some(connection) = member.or_else(|| self.hub.connection(id)) else {
+                continue;
+            };
             connection.end_command();
             if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_member {
                 connection.leave(&self.key);
@@ -177,14 +201,32 @@ impl Fanout {
         let list = list.map(|list| Parcel::new(vec![Piece::Event(list)]));
         for (id, connection) in self.members.iter() {
             let newcomer = sorted.newcomers.contains(&id);
-            let own = if sorted.own.is_empty() { None } else { sorted.own.get(&id) };
-            let shared = if newcomer { list.as_ref() } else { Some(&sorted.room) };
+            let own = if sorted.own.is_empty() {
+                None
+            } else {
+                sorted.own.get(&id)
+            };
+            let shared = if newcomer {
+                list.as_ref()
+            } else {
+                Some(&sorted.room)
+            };
             let shared = shared.filter(|_| newcomer || own.is_none());
-            let extra = if extras.is_empty() { None } else { extras.get(&id) };
-            let parcels: Vec<&Parcel> =
-                [shared, own, extra].into_iter().flatten().filter(|p| !p.is_empty()).collect();
-            if !parcels.is_empty() {
-                deliver(&self.hub, connection, &parcels);
+            let extra = if extras.is_empty() {
+                None
+            } else {
+                extras.get(&id)
+            };
+            let shared = shared.filter(|shared| !shared.is_empty());
+            match (shared, own) {
+                (None, None) if extra.is_none() => {}
+                (None, None) => deliver(&self.hub, connection, &[], extra),
+                (Some(one), None) | (None, Some(one)) => {
+                    deliver(&self.hub, connection, &[one], extra);
+                }
+                (Some(shared), Some(own)) => {
+                    deliver(&self.hub, connection, &[shared, own], extra);
+                }
             }
         }
     }
@@ -201,7 +243,9 @@ fn acknowledge(
         Ok(outcome) => outcome,
         Err(refusal) => return refused(answer.to, refusal),
     };
-    let Some(id) = answer.to.ack else { return Vec::new() };
+    let Some(id) = answer.to.ack else {
+        return Vec::new();
+    };
     let list = list.map_or("[]", |list| &*list.payload);
     let payload = match outcome {
         Outcome::Done => delta::done_ack(answer.rev),
@@ -211,24 +255,29 @@ fn acknowledge(
     vec![Piece::Ack { id, payload }]
 }
 
-fn deliver(hub: &Arc<Hub>, connection: &Arc<Connection>, parcels: &[&Parcel]) {
-    follow_up(hub, connection, connection.deliver(parcels));
-}
-
-pub(super) fn send_answer(hub: &Arc<Hub>, connection: &Arc<Connection>, parcel: &Parcel) {
-    follow_up(hub, connection, connection.answer(parcel));
-}
-
-fn follow_up(hub: &Arc<Hub>, connection: &Arc<Connection>, delivered: Delivered) {
-    match delivered {
+fn deliver(
+    hub: &Arc<Hub>,
+    connection: &Arc<Connection>,
+    events: &[&Parcel],
+    answer: Option<&Parcel>,
+) {
+    match connection.deliver(events, answer) {
         Delivered::Ok | Delivered::Dropped => {}
         Delivered::Waiting => hub.pump(connection),
         Delivered::FellBehind => hub.watch_recovery(connection),
     }
 }
 
+/// Answers one command outside of a commit.
+pub(super) fn send_answer(hub: &Arc<Hub>, connection: &Arc<Connection>, parcel: &Parcel) {
+    deliver(hub, connection, &[], Some(parcel));
+}
+
 fn list_event(list: String) -> Arc<Message> {
-    Arc::new(Message { name: server::EXISTING_PARTICIPANTS, payload: list })
+    Arc::new(Message {
+        name: server::EXISTING_PARTICIPANTS,
+        payload: list,
+    })
 }
 
 fn needs_list(rendered: &Rendered, answers: &[Answer]) -> bool {

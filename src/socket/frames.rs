@@ -63,7 +63,11 @@ pub fn first(buffer: &[u8]) -> Option<Frame> {
         length => (2, usize::from(length)),
     };
     let end = payload.checked_add(length)?;
-    (end <= buffer.len()).then_some(Frame { is_text: *opcode == TEXT, payload, end })
+    (end <= buffer.len()).then_some(Frame {
+        is_text: *opcode == TEXT,
+        payload,
+        end,
+    })
 }
 
 #[cfg(test)]
@@ -77,8 +81,14 @@ mod tests {
             let mut out = Vec::new();
             event(&mut out, "e", &payload);
             let frame = first(&out).unwrap();
-            assert_eq!((frame.is_text, frame.payload, frame.end), (true, header, out.len()));
-            assert_eq!(&out[frame.payload..], format!("42[\"e\",{payload}]").as_bytes());
+            assert_eq!(
+                (frame.is_text, frame.payload, frame.end),
+                (true, header, out.len())
+            );
+            assert_eq!(
+                &out[frame.payload..],
+                format!("42[\"e\",{payload}]").as_bytes()
+            );
         }
     }
 

@@ -49,7 +49,7 @@ impl Default for SocketLimits {
 struct Tables {
     connections: HashMap<ConnectionId, Arc<Connection>>,
     by_sid: HashMap<Sid, ConnectionId>,
-    /// WebSockets of upgrades whose session has not connected yet.
+    /// The streams of upgrades whose session has not connected yet.
     upgrades: HashMap<Sid, Weak<Wire>>,
 }
 
@@ -138,7 +138,11 @@ impl Hub {
             self.limits.send_queue_bytes,
         ));
         let mut tables = self.tables();
-        if let Some(upgrade) = tables.upgrades.remove(&socket.id).and_then(|wire| wire.upgrade()) {
+        if let Some(upgrade) = tables
+            .upgrades
+            .remove(&socket.id)
+            .and_then(|wire| wire.upgrade())
+        {
             connection.offer_upgrade(upgrade);
         }
         tables.by_sid.insert(socket.id, id);
@@ -171,19 +175,34 @@ impl Hub {
         for room in connection.end() {
             let command = match ending {
                 Ending::Left => Command::Leave { connection: id },
-                Ending::Gone(cause) => Command::LoseConnection { connection: id, cause },
+                Ending::Gone(cause) => Command::LoseConnection {
+                    connection: id,
+                    cause,
+                },
             };
-            self.tell(&room, Request::Change { actor: Actor::System, command });
+            self.tell(
+                &room,
+                Request::Change {
+                    actor: Actor::System,
+                    command,
+                },
+            );
         }
     }
 
     /// Sends what must not get lost, waiting for a place if there is none.
     pub fn tell(&self, room: &RoomKey, request: Request) {
-        let Some(rooms) = self.rooms.get() else { return };
-        let message = Message { request, reply: ReplyTo::Nobody };
+        let Some(rooms) = self.rooms.get() else {
+            return;
+        };
+        let message = Message {
+            request,
+            reply: ReplyTo::Nobody,
+        };
         if let Err(undelivered) = rooms.send(room, message) {
             let (rooms, room) = (rooms.clone(), room.clone());
-            self.tracker.spawn(async move { rooms.insist(&room, undelivered.message).await });
+            self.tracker
+                .spawn(async move { rooms.insist(&room, undelivered.message).await });
         }
     }
 
@@ -192,7 +211,10 @@ impl Hub {
     pub fn pump(self: &Arc<Self>, connection: &Arc<Connection>) {
         let (patience, connection) = (self.limits.slow_consumer_timeout, connection.clone());
         self.tracker.spawn(async move {
-            if tokio::time::timeout(patience, connection.recovered()).await.is_err() {
+            if tokio::time::timeout(patience, connection.recovered())
+                .await
+                .is_err()
+            {
                 tracing::info!("a connection was cut off as a slow consumer");
                 connection.cut_off();
             }
@@ -204,7 +226,10 @@ impl Hub {
         let (hub, connection) = (self.clone(), connection.clone());
         self.tracker.spawn(async move {
             let patience = hub.limits.slow_consumer_timeout;
-            if tokio::time::timeout(patience, connection.recovered()).await.is_ok() {
+            if tokio::time::timeout(patience, connection.recovered())
+                .await
+                .is_ok()
+            {
                 for room in connection.rooms() {
                     hub.tell(&room, Request::Refresh(connection.id()));
                 }

@@ -17,8 +17,8 @@ use super::parcel::{Parcel, Piece};
 use super::wire::Wire;
 use crate::auth::bearer;
 use crate::domain::id::{RoomId, RoomKey, UserId};
-use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::participant::Profile;
+use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::room::{Actor, Command, Join, LossCause};
 use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
@@ -42,16 +42,31 @@ impl Door {
         Self { hub }
     }
 
-    fn admit(&self, socket: &Arc<Socket<LocalAdapter>>, auth: Option<&Value>) -> Result<(), Refusal> {
+    fn admit(
+        &self,
+        socket: &Arc<Socket<LocalAdapter>>,
+        auth: Option<&Value>,
+    ) -> Result<(), Refusal> {
         let parts = socket.req_parts();
         let in_auth = auth.and_then(auth_token);
-        let header = parts.headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-        let token = in_auth.as_deref().or_else(|| bearer(header, parts.uri.query()));
+        let header = parts
+            .headers
+            .get(http::header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let token = in_auth
+            .as_deref()
+            .or_else(|| bearer(header, parts.uri.query()));
         let principal = self.hub.authenticator.authenticate(token)?;
         let wire = parts.extensions.get::<Arc<Wire>>().cloned();
         let connection = self.hub.open(socket, principal, wire);
-        socket.on_fallback(Inbound { hub: self.hub.clone(), connection: connection.clone() });
-        socket.on_disconnect(Outbound { hub: self.hub.clone(), connection });
+        socket.on_fallback(Inbound {
+            hub: self.hub.clone(),
+            connection: connection.clone(),
+        });
+        socket.on_disconnect(Outbound {
+            hub: self.hub.clone(),
+            connection,
+        });
         Ok(())
     }
 }
@@ -92,7 +107,11 @@ struct Inbound {
 impl MessageHandler<LocalAdapter, Ours> for Inbound {
     fn call(&self, _socket: Arc<Socket<LocalAdapter>>, body: Value, ack: Option<i64>) {
         let (event, request) = read(&body, &self.hub);
-        let from = ConnectionReply { connection: self.connection.id(), ack, event };
+        let from = ConnectionReply {
+            connection: self.connection.id(),
+            ack,
+            event,
+        };
         let outcome = request.and_then(|request| self.dispatch(from, request));
         if let Err(refusal) = outcome {
             let parcel = Parcel::new(refused(from, &refusal));
@@ -109,7 +128,10 @@ fn read(body: &Value, hub: &Hub) -> (&'static str, Result<Request, Refusal>) {
         Err(_malformed) => ("unknown", Err(Refusal::UnknownEvent)),
         Ok(packet) => {
             let (event, request) = delta::parse(&packet, &hub.limits.payload);
-            if attachments.as_ref().is_some_and(|attachments| !attachments.is_empty()) {
+            if attachments
+                .as_ref()
+                .is_some_and(|attachments| !attachments.is_empty())
+            {
                 let reason = "Binary attachments have no meaning here".to_owned();
                 return (event, request.and(Err(Refusal::InvalidPayload { reason })));
             }
@@ -123,7 +145,10 @@ fn read(body: &Value, hub: &Hub) -> (&'static str, Result<Request, Refusal>) {
 pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(2);
     if let Some(id) = from.ack {
-        pieces.push(Piece::Ack { id, payload: delta::refused_ack(refusal) });
+        pieces.push(Piece::Ack {
+            id,
+            payload: delta::refused_ack(refusal),
+        });
     }
     if *refusal != Refusal::UnknownEvent {
         pieces.push(Piece::Event(Arc::new(delta::error(refusal, from.event))));
@@ -133,14 +158,21 @@ pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Vec<Piece> {
 
 impl Inbound {
     fn key(&self, room: RoomId) -> RoomKey {
-        RoomKey { tenant: self.connection.principal().tenant.clone(), room }
+        RoomKey {
+            tenant: self.connection.principal().tenant.clone(),
+            room,
+        }
     }
 
     fn dispatch(&self, from: ConnectionReply, request: Request) -> Result<(), Refusal> {
         match request {
             Request::Join(join) => self.join(from, *join),
             Request::Leave(room) => self.leave(from, room),
-            Request::ChangeRole { room, target, change } => {
+            Request::ChangeRole {
+                room,
+                target,
+                change,
+            } => {
                 let key = self.key(room);
                 let user = self.user_for_role(&key, change)?;
                 self.change(from, &key, user, Command::ChangeRole { target, change })
@@ -161,16 +193,23 @@ impl Inbound {
                 if !self.connection.is_in(&key) {
                     return Err(Refusal::NotJoined);
                 }
-                self.send(from, |rooms, message| rooms.send(&key, message), RoomRequest::Read)
+                self.send(
+                    from,
+                    |rooms, message| rooms.send(&key, message),
+                    RoomRequest::Read,
+                )
             }
         }
     }
 
     fn join(&self, from: ConnectionReply, join: JoinRequest) -> Result<(), Refusal> {
         let claimed = self.connection.principal().act_as(join.user.as_ref())?;
-        let user = claimed.or_else(|| self.connection.user()).ok_or_else(|| {
-            Refusal::InvalidPayload { reason: "userId is missing: say who joins".to_owned() }
-        })?;
+        let user =
+            claimed
+                .or_else(|| self.connection.user())
+                .ok_or_else(|| Refusal::InvalidPayload {
+                    reason: "userId is missing: say who joins".to_owned(),
+                })?;
         if !self.connection.bind(&user) {
             return Err(Refusal::Unauthorized {
                 reason: "This connection belongs to another user; open a new one",
@@ -178,8 +217,13 @@ impl Inbound {
         }
         let key = self.key(join.room);
         let entered = self.connection.is_in(&key);
-        if !self.connection.enter(&key, self.hub.limits.rooms_per_connection) {
-            return Err(Refusal::RateLimited { reason: "This connection is in too many rooms" });
+        if !self
+            .connection
+            .enter(&key, self.hub.limits.rooms_per_connection)
+        {
+            return Err(Refusal::RateLimited {
+                reason: "This connection is in too many rooms",
+            });
         }
         let name = match &self.connection.principal().name {
             Some(name) if join.name.is_empty() => name.clone(),
@@ -189,12 +233,21 @@ impl Inbound {
             user: user.clone(),
             connection: self.connection.id(),
             node: self.hub.ids.node(),
-            profile: Profile { name, image_url: join.image_url },
+            profile: Profile {
+                name,
+                image_url: join.image_url,
+            },
             media: join.media,
         }));
-        let request = RoomRequest::Change { actor: Actor::User(user), command };
-        let sent =
-            self.send(from, |rooms, message| rooms.send_or_load(&key, message), request);
+        let request = RoomRequest::Change {
+            actor: Actor::User(user),
+            command,
+        };
+        let sent = self.send(
+            from,
+            |rooms, message| rooms.send_or_load(&key, message),
+            request,
+        );
         if sent.is_err() && !entered {
             self.connection.leave(&key);
         }
@@ -215,7 +268,9 @@ impl Inbound {
             }
         };
         let user = self.user_in(&key)?;
-        let command = Command::Leave { connection: self.connection.id() };
+        let command = Command::Leave {
+            connection: self.connection.id(),
+        };
         self.change(from, &key, user, command)?;
         self.connection.leave(&key);
         Ok(())
@@ -224,14 +279,21 @@ impl Inbound {
     /// The connection's user; without one it has not joined anything.
     fn user_in(&self, key: &RoomKey) -> Result<UserId, Refusal> {
         self.connection.user().ok_or_else(|| {
-            if self.is_loaded(key) { Refusal::NotJoined } else { Refusal::RoomNotFound }
+            if self.is_loaded(key) {
+                Refusal::NotJoined
+            } else {
+                Refusal::RoomNotFound
+            }
         })
     }
 
     fn user_for_role(&self, key: &RoomKey, change: RoleChange) -> Result<UserId, Refusal> {
-        self.user_in(key).map_err(|refusal| match refusal {
-            Refusal::NotJoined => Refusal::NotJoinedForRole(change),
-            other => other,
+        self.user_in(key).map_err(|refusal| {
+            if refusal == Refusal::NotJoined {
+                Refusal::NotJoinedForRole(change)
+            } else {
+                refusal
+            }
         })
     }
 
@@ -246,7 +308,10 @@ impl Inbound {
         user: UserId,
         command: Command,
     ) -> Result<(), Refusal> {
-        let request = RoomRequest::Change { actor: Actor::User(user), command };
+        let request = RoomRequest::Change {
+            actor: Actor::User(user),
+            command,
+        };
         self.send(from, |rooms, message| rooms.send(key, message), request)
     }
 
@@ -256,14 +321,25 @@ impl Inbound {
         send: impl FnOnce(&Rooms, Message) -> Result<(), Box<crate::engine::registry::Undelivered>>,
         request: RoomRequest,
     ) -> Result<(), Refusal> {
-        let rooms =
-            self.hub.rooms().ok_or(Refusal::Unavailable { reason: "The server is starting" })?;
-        if !self.connection.begin_command(self.hub.limits.commands_in_flight) {
+        let rooms = self.hub.rooms().ok_or(Refusal::Unavailable {
+            reason: "The server is starting",
+        })?;
+        if !self
+            .connection
+            .begin_command(self.hub.limits.commands_in_flight)
+        {
             return Err(Refusal::RateLimited {
                 reason: "Too many commands under way; wait for their answers",
             });
         }
-        send(rooms, Message { request, reply: ReplyTo::Connection(from) }).map_err(|undelivered| {
+        send(
+            rooms,
+            Message {
+                request,
+                reply: ReplyTo::Connection(from),
+            },
+        )
+        .map_err(|undelivered| {
             self.connection.end_command();
             undelivered.refusal
         })
@@ -307,4 +383,3 @@ const fn ending(reason: DisconnectReason) -> Ending {
 /// # Errors
 /// Never.
 pub async fn connected() {}
-

@@ -15,7 +15,11 @@ pub(super) struct Members {
 
 impl Members {
     pub(super) fn insert(&mut self, id: ConnectionId, user: &UserId, connection: Arc<Connection>) {
-        if self.connections.insert(id, (user.clone(), connection)).is_none() {
+        if self
+            .connections
+            .insert(id, (user.clone(), connection))
+            .is_none()
+        {
             self.by_user.entry(user.clone()).or_default().push(id);
         }
     }
@@ -53,7 +57,9 @@ impl Members {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, &Arc<Connection>)> {
-        self.connections.iter().map(|(id, (_, connection))| (*id, connection))
+        self.connections
+            .iter()
+            .map(|(id, (_, connection))| (*id, connection))
     }
 
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnectionId> {

@@ -49,7 +49,10 @@ impl Parcel {
     /// A parcel of these packets.
     #[must_use]
     pub const fn new(pieces: Vec<Piece>) -> Self {
-        Self { pieces, framed: OnceLock::new() }
+        Self {
+            pieces,
+            framed: OnceLock::new(),
+        }
     }
 
     /// Adds a packet. Only before the parcel is first sent.

@@ -27,7 +27,9 @@ pub(super) struct Sorted {
 /// `members` are those from before the commit.
 pub(super) fn sort(rendered: &Rendered, members: &Members) -> Sorted {
     let mut sorted = Sorted::default();
-    sorted.newcomers.extend(rendered.attached.iter().map(|new| new.connection.id));
+    sorted
+        .newcomers
+        .extend(rendered.attached.iter().map(|new| new.connection.id));
     let mut addressed: HashSet<&UserId> = HashSet::new();
     for line in &rendered.lines {
         match &line.audience {
@@ -51,8 +53,12 @@ pub(super) fn sort(rendered: &Rendered, members: &Members) -> Sorted {
 /// One addressee's view of the commit: what is for the room and what is for them, in order.
 fn own_lines(rendered: &Rendered, members: &Members, user: &UserId, sorted: &mut Sorted) {
     let coming = rendered.attached.iter().filter(|new| new.user == *user);
-    let ids: Vec<ConnectionId> =
-        members.of(user).iter().copied().chain(coming.map(|new| new.connection.id)).collect();
+    let ids: Vec<ConnectionId> = members
+        .of(user)
+        .iter()
+        .copied()
+        .chain(coming.map(|new| new.connection.id))
+        .collect();
     for id in ids {
         let newcomer = sorted.newcomers.contains(&id);
         for line in &rendered.lines {
@@ -69,5 +75,8 @@ fn own_lines(rendered: &Rendered, members: &Members, user: &UserId, sorted: &mut
 }
 
 fn push(extras: &mut Extras, id: ConnectionId, line: &Line) {
-    extras.entry(id).or_default().push(Piece::Event(line.message.clone()));
+    extras
+        .entry(id)
+        .or_default()
+        .push(Piece::Event(line.message.clone()));
 }

@@ -25,7 +25,9 @@ pub fn is_upgrade(request: &Request<Incoming>) -> bool {
     request.method() == Method::GET
         && has_token(headers, &header::UPGRADE, "websocket")
         && has_token(headers, &header::CONNECTION, "upgrade")
-        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && headers
+            .get(header::SEC_WEBSOCKET_VERSION)
+            .is_some_and(|version| version == "13")
         && headers.contains_key(header::SEC_WEBSOCKET_KEY)
         && version
         && query(request, "transport") == Some("websocket")
@@ -42,7 +44,11 @@ fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> boo
 }
 
 fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
-    request.uri().query()?.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+    request
+        .uri()
+        .query()?
+        .split('&')
+        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Answers the handshake and hands the stream to the library once HTTP is done with it.
@@ -52,17 +58,25 @@ pub fn upgrade<B: Default>(
     engine: &Engine,
     request: Request<Incoming>,
 ) -> Response<B> {
-    let key = request.headers().get(header::SEC_WEBSOCKET_KEY).map(http::HeaderValue::as_bytes);
+    let key = request
+        .headers()
+        .get(header::SEC_WEBSOCKET_KEY)
+        .map(http::HeaderValue::as_bytes);
     let accept = tungstenite::handshake::derive_accept_key(key.unwrap_or_default());
     let sid = query(&request, "sid").and_then(|sid| sid.parse::<Sid>().ok());
     let kept = essential(&request);
     let (hub, engine) = (hub.clone(), engine.clone());
-    hub.tracker.clone().spawn(hand_over(hub, engine, request, kept, sid));
+    hub.tracker
+        .clone()
+        .spawn(hand_over(hub, engine, request, kept, sid));
     let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(header::UPGRADE, http::HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, http::HeaderValue::from_static("Upgrade"));
+    headers.insert(
+        header::CONNECTION,
+        http::HeaderValue::from_static("Upgrade"),
+    );
     if let Ok(accept) = http::HeaderValue::from_str(&accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     }
@@ -75,7 +89,8 @@ fn essential(request: &Request<Incoming>) -> Request<()> {
     let mut kept = Request::new(());
     *kept.uri_mut() = request.uri().clone();
     if let Some(token) = request.headers().get(header::AUTHORIZATION) {
-        kept.headers_mut().insert(header::AUTHORIZATION, token.clone());
+        kept.headers_mut()
+            .insert(header::AUTHORIZATION, token.clone());
     }
     kept
 }
@@ -87,25 +102,38 @@ async fn hand_over(
     mut kept: Request<()>,
     sid: Option<Sid>,
 ) {
-    let upgraded = match hyper::upgrade::on(request).await {
-        Ok(upgraded) => upgraded,
-        Err(error) => return tracing::debug!(%error, "a WebSocket handshake was not finished"),
+    let Some(io) = stream_of(request).await else {
+        return;
     };
-    let Ok(parts) = upgraded.downcast::<TokioIo<WireIo>>() else {
-        return tracing::error!("a WebSocket came over a stream that is not ours");
-    };
-    let mut io = parts.io.into_inner();
-    io.unread(parts.read_buf);
     let wire = io.wire().clone();
-    match sid {
-        None => wire.upgraded(Until::Connected),
-        Some(sid) => {
-            wire.upgraded(Until::Switched);
-            hub.offer_upgrade(sid, &wire);
-        }
+    wire.upgraded(if sid.is_some() {
+        Until::Switched
+    } else {
+        Until::Connected
+    });
+    if let Some(sid) = sid {
+        hub.offer_upgrade(sid, &wire);
     }
     kept.extensions_mut().insert(wire);
     if let Err(error) = engine.call((io, kept)).await {
         tracing::debug!(?error, "a WebSocket request was refused by the engine");
     }
+}
+
+/// The stream under a finished handshake, with what was read ahead put back.
+async fn stream_of(request: Request<Incoming>) -> Option<WireIo> {
+    let upgraded = match hyper::upgrade::on(request).await {
+        Ok(upgraded) => upgraded,
+        Err(error) => {
+            tracing::debug!(%error, "a WebSocket handshake was not finished");
+            return None;
+        }
+    };
+    let Ok(parts) = upgraded.downcast::<TokioIo<WireIo>>() else {
+        tracing::error!("a WebSocket came over a stream that is not ours");
+        return None;
+    };
+    let mut io = parts.io.into_inner();
+    io.unread(parts.read_buf);
+    Some(io)
 }

@@ -15,12 +15,13 @@ use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::task::TaskTracker;
 
@@ -79,7 +80,7 @@ struct Out {
 /// A TCP connection that rooms can write to.
 #[derive(Debug)]
 pub struct Wire {
-    stream: TcpStream,
+    stream: OwnedWriteHalf,
     out: Mutex<Out>,
     drained: Notify,
     tracker: TaskTracker,
@@ -89,15 +90,16 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// A connection that speaks HTTP. `limit` is how many bytes may wait for a slow reader before it
-    /// has fallen behind.
+    /// A connection that speaks HTTP, as the library sees it. `limit` is how many bytes may wait for a
+    /// slow reader before it has fallen behind.
     #[must_use]
-    pub fn new(
+    pub fn open(
         stream: TcpStream,
         limit: usize,
         tracker: TaskTracker,
         place: OwnedSemaphorePermit,
-    ) -> Arc<Self> {
+    ) -> WireIo {
+        let (reader, stream) = stream.into_split();
         let out = Out {
             phase: Phase::Http,
             queue: VecDeque::new(),
@@ -107,7 +109,19 @@ impl Wire {
             library: None,
         };
         let (out, drained) = (Mutex::new(out), Notify::new());
-        Arc::new(Self { stream, out, drained, tracker, limit, _place: place })
+        let wire = Arc::new(Self {
+            stream,
+            out,
+            drained,
+            tracker,
+            limit,
+            _place: place,
+        });
+        WireIo {
+            wire,
+            reader,
+            unread: Bytes::new(),
+        }
     }
 
     fn out(&self) -> MutexGuard<'_, Out> {
@@ -119,13 +133,15 @@ impl Wire {
         self.out().phase = Phase::Held(until, VecDeque::new());
     }
 
-    /// Writes frames, or queues what the socket does not take.
-    pub fn send(self: &Arc<Self>, frames: &[Bytes]) -> Sent {
+    /// Writes what happened and what is answered, or queues what the socket does not take. A reader
+    /// that has fallen behind still gets its answers, within twice the limit: one that sends commands
+    /// without ever reading is cut off.
+    pub fn send(self: &Arc<Self>, events: &[Bytes], answers: &[Bytes]) -> Sent {
         let mut out = self.out();
         match &mut out.phase {
             Phase::Closed | Phase::Finishing | Phase::Http => return Sent::Closed,
             Phase::Held(_, held) => {
-                held.extend(frames.iter().cloned());
+                held.extend(events.iter().chain(answers).cloned());
                 let waiting: usize = held.iter().map(Bytes::len).sum();
                 if waiting > self.limit.saturating_mul(2) {
                     self.close(&mut out);
@@ -135,31 +151,25 @@ impl Wire {
             }
             Phase::Open => {}
         }
-        if out.behind {
-            return Sent::Behind;
-        }
-        if out.queued > self.limit {
-            out.behind = true;
-            return Sent::FellBehind;
-        }
-        self.write(&mut out, frames);
-        if matches!(out.phase, Phase::Closed) { Sent::Closed } else { Sent::Ok }
-    }
-
-    /// Writes frames although the reader has fallen behind: an answer that it waits for. A reader
-    /// that sends commands without ever reading answers is cut off.
-    pub fn send_answer(self: &Arc<Self>, frames: &[Bytes]) -> Sent {
-        let mut out = self.out();
+        let was_behind = out.behind;
+        out.behind = was_behind || out.queued > self.limit;
         if !out.behind {
-            drop(out);
-            return self.send(frames);
-        }
-        if out.queued > self.limit.saturating_mul(2) {
+            match (events, answers) {
+                (events, []) => self.write(&mut out, events),
+                ([], answers) => self.write(&mut out, answers),
+                (events, answers) => self.write(&mut out, &[events, answers].concat()),
+            }
+        } else if out.queued > self.limit.saturating_mul(2) {
             self.close(&mut out);
-            return Sent::Closed;
+        } else if !answers.is_empty() {
+            self.write(&mut out, answers);
         }
-        self.write(&mut out, frames);
-        Sent::Ok
+        match (&out.phase, out.behind, was_behind) {
+            (Phase::Closed, _, _) => Sent::Closed,
+            (_, true, false) => Sent::FellBehind,
+            (_, true, true) => Sent::Behind,
+            (_, false, _) => Sent::Ok,
+        }
     }
 
     /// The reader has caught up and is about to be sent everything anew.
@@ -195,7 +205,8 @@ impl Wire {
         }
         self.drained.notify_waiters();
         // It may be gone already; then there is nothing to shut down.
-        drop(socket2::SockRef::from(&self.stream).shutdown(Shutdown::Both));
+        let stream: &TcpStream = self.stream.as_ref();
+        drop(socket2::SockRef::from(stream).shutdown(Shutdown::Both));
     }
 
     /// Writes what the socket takes now and queues the rest.
@@ -306,7 +317,11 @@ impl Wire {
             let payload = rest.get(frame.payload..frame.end).unwrap_or_default();
             let end = at.saturating_add(frame.end);
             let opens = frame.is_text && until.is_opened_by(payload);
-            let passed = if opens && until == Until::Switched { at } else { end };
+            let passed = if opens && until == Until::Switched {
+                at
+            } else {
+                end
+            };
             if opens {
                 self.write_copy(out, buffer.get(..passed).unwrap_or_default());
                 let phase = std::mem::replace(&mut out.phase, Phase::Open);
@@ -365,11 +380,10 @@ impl Until {
     fn is_opened_by(self, payload: &[u8]) -> bool {
         match self {
             Self::Connected => payload.starts_with(b"40"),
-            Self::Switched => {
-                payload.strip_prefix(b"42[\"").is_some_and(|rest| {
-                    rest.strip_prefix(SWITCH_EVENT.as_bytes()).is_some_and(|r| r.starts_with(b"\""))
-                })
-            }
+            Self::Switched => payload.strip_prefix(b"42[\"").is_some_and(|rest| {
+                rest.strip_prefix(SWITCH_EVENT.as_bytes())
+                    .is_some_and(|r| r.starts_with(b"\""))
+            }),
         }
     }
 }
@@ -378,25 +392,25 @@ impl Until {
 #[derive(Debug)]
 pub struct WireIo {
     wire: Arc<Wire>,
+    reader: OwnedReadHalf,
     unread: Bytes,
 }
 
 impl WireIo {
-    /// The library's side.
-    #[must_use]
-    pub const fn new(wire: Arc<Wire>) -> Self {
-        Self { wire, unread: Bytes::new() }
-    }
-
     /// The connection.
     #[must_use]
     pub const fn wire(&self) -> &Arc<Wire> {
         &self.wire
     }
 
-    /// What was read ahead is read again first.
+    /// What was read ahead is read again first. An empty rest is let go, since it would keep the
+    /// whole buffer that it was cut from (8 KiB per connection).
     pub fn unread(&mut self, bytes: Bytes) {
-        self.unread = bytes;
+        self.unread = if bytes.is_empty() {
+            Bytes::new()
+        } else {
+            bytes
+        };
     }
 }
 
@@ -415,19 +429,11 @@ impl AsyncRead for WireIo {
         if !self.unread.is_empty() {
             let n = self.unread.len().min(buffer.remaining());
             buffer.put_slice(&self.unread.split_to(n));
+            let rest = std::mem::take(&mut self.unread);
+            self.unread(rest);
             return Poll::Ready(Ok(()));
         }
-        loop {
-            ready!(self.wire.stream.poll_read_ready(cx))?;
-            match self.wire.stream.try_read(buffer.initialize_unfilled()) {
-                Ok(n) => {
-                    buffer.advance(n);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+        Pin::new(&mut self.reader).poll_read(cx, buffer)
     }
 }
 

@@ -31,7 +31,10 @@ impl MemoryRoomStore {
     /// A store that keeps the last `log_length` commits of each room.
     #[must_use]
     pub fn new(log_length: usize) -> Self {
-        Self { rooms: Mutex::default(), log_length }
+        Self {
+            rooms: Mutex::default(),
+            log_length,
+        }
     }
 
     fn rooms(&self) -> MutexGuard<'_, HashMap<RoomKey, Stored>> {
@@ -42,19 +45,36 @@ impl MemoryRoomStore {
 impl Stored {
     fn new(room: &Room) -> Self {
         let replica = Replica::new(room.clone());
-        Self { replica, log: VecDeque::new(), subscribers: Vec::new() }
+        Self {
+            replica,
+            log: VecDeque::new(),
+            subscribers: Vec::new(),
+        }
     }
 
     /// What a replica of `room`'s epoch at `rev` lacks.
     fn missed(&self, replica: &Room, rev: Revision) -> Missed {
         let room = self.replica.room();
-        let kept = self.log.front().map_or(room.rev, |oldest| oldest.rev.saturating_sub(1));
-        let ours = self.log.iter().find(|commit| commit.rev == rev).map(|commit| commit.id);
+        let kept = self
+            .log
+            .front()
+            .map_or(room.rev, |oldest| oldest.rev.saturating_sub(1));
+        let ours = self
+            .log
+            .iter()
+            .find(|commit| commit.rev == rev)
+            .map(|commit| commit.id);
         let forked = rev > kept && rev == replica.rev && ours != replica.head;
         if room.epoch != replica.epoch || rev < kept || rev > room.rev || forked {
             return Missed::Snapshot(Box::new(room.clone()));
         }
-        Missed::Commits(self.log.iter().filter(|commit| commit.rev > rev).cloned().collect())
+        Missed::Commits(
+            self.log
+                .iter()
+                .filter(|commit| commit.rev > rev)
+                .cloned()
+                .collect(),
+        )
     }
 
     fn publish(&mut self, commit: &Arc<Commit>) {
@@ -75,17 +95,26 @@ impl Stored {
 impl RoomStore for MemoryRoomStore {
     async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError> {
         let mut rooms = self.rooms();
-        let stored = rooms.entry(fresh.key.clone()).or_insert_with(|| Stored::new(fresh));
+        let stored = rooms
+            .entry(fresh.key.clone())
+            .or_insert_with(|| Stored::new(fresh));
         let (sender, feed) = mpsc::channel(FEED_LENGTH);
-        stored.subscribers.retain(|(subscribed, _)| *subscribed != node);
+        stored
+            .subscribers
+            .retain(|(subscribed, _)| *subscribed != node);
         stored.subscribers.push((node, sender));
-        Ok(Opened { room: stored.replica.room().clone(), feed })
+        Ok(Opened {
+            room: stored.replica.room().clone(),
+            feed,
+        })
     }
 
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         let mut rooms = self.rooms();
         let Some(stored) = rooms.get_mut(&after.key) else {
-            return Err(StoreError::Unavailable("the room was never opened".to_owned()));
+            return Err(StoreError::Unavailable(
+                "the room was never opened".to_owned(),
+            ));
         };
         if stored.log.iter().rev().any(|known| known.id == commit.id) {
             return Ok(Appended::Accepted);
@@ -105,17 +134,24 @@ impl RoomStore for MemoryRoomStore {
     }
 
     async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError> {
-        Ok(self.rooms().get(&replica.key).map(|stored| stored.missed(replica, rev)))
+        Ok(self
+            .rooms()
+            .get(&replica.key)
+            .map(|stored| stored.missed(replica, rev)))
     }
 
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {
         let mut rooms = self.rooms();
-        let Some(stored) = rooms.get_mut(&replica.key) else { return Ok(true) };
+        let Some(stored) = rooms.get_mut(&replica.key) else {
+            return Ok(true);
+        };
         let room = stored.replica.room();
         if room.head != replica.head || room.epoch != replica.epoch || !room.is_empty() {
             return Ok(false);
         }
-        stored.subscribers.retain(|(subscribed, _)| *subscribed != node);
+        stored
+            .subscribers
+            .retain(|(subscribed, _)| *subscribed != node);
         if stored.subscribers.is_empty() {
             rooms.remove(&replica.key);
         }
@@ -124,6 +160,9 @@ impl RoomStore for MemoryRoomStore {
 
     async fn log(&self, key: &RoomKey) -> Result<Vec<Arc<Commit>>, StoreError> {
         let rooms = self.rooms();
-        Ok(rooms.get(key).map(|stored| stored.log.iter().cloned().collect()).unwrap_or_default())
+        Ok(rooms
+            .get(key)
+            .map(|stored| stored.log.iter().cloned().collect())
+            .unwrap_or_default())
     }
 }

@@ -16,33 +16,47 @@ impl Room {
             Event::MeetingClaimed { creator } => self.creator = Some(creator.clone()),
             Event::MeetingAdopted { creator, policy } => {
                 self.creator = Some(creator.clone());
-                self.policy = (**policy).clone();
+                self.take_host_seat();
+                self.policy = Arc::new((**policy).clone());
             }
             Event::ParticipantJoined { participant } => self.seat((**participant).clone()),
             Event::ConnectionAttached { user, connection } => self.attach(user, *connection),
-            Event::ConnectionDetached { user, connection, .. } => self.detach(user, *connection),
+            Event::ConnectionDetached {
+                user, connection, ..
+            } => self.detach(user, *connection),
             Event::ConnectionLost { user, lost } => self.change(user, |participant| {
-                participant.connections.retain(|held| held.id != lost.connection.id);
+                participant
+                    .connections
+                    .retain(|held| held.id != lost.connection.id);
                 participant.lost = Some(*lost);
             }),
             Event::ProfileChanged { user, profile } => {
                 self.change(user, |participant| participant.profile = profile.clone());
             }
             Event::MediaChanged { user, changes } => {
-                self.change(user, |participant| participant.media = participant.media.with(changes));
+                self.change(user, |participant| {
+                    participant.media = participant.media.with(changes);
+                });
             }
             Event::ParticipantLeft { user, .. } => self.unseat(user),
-            Event::RoleGranted { user, role, since, .. } => {
-                self.grants.set(user, *role, Some(*since));
+            Event::RoleGranted {
+                user, role, since, ..
+            } => {
+                Arc::make_mut(&mut self.grants).set(user, *role, Some(*since));
                 self.take_host_seat_if_present(user);
             }
-            Event::RoleRevoked { user, role, .. } => self.grants.set(user, *role, None),
+            Event::RoleRevoked { user, role, .. } => {
+                Arc::make_mut(&mut self.grants).set(user, *role, None);
+            }
             Event::GrantsRestored { grants, creator } => {
-                self.grants = (**grants).clone();
+                self.grants = Arc::new((**grants).clone());
                 self.creator.clone_from(creator);
+                self.take_host_seat();
             }
             Event::HostVacated { deadline } => {
-                self.host_seat = HostSeat::Vacant { deadline: *deadline };
+                self.host_seat = HostSeat::Vacant {
+                    deadline: *deadline,
+                };
             }
             Event::HostChanged { user, cause } => {
                 self.host_seat = match (cause, user) {
@@ -62,14 +76,14 @@ impl Room {
     fn seat(&mut self, participant: Participant) {
         let user = participant.user.clone();
         self.next_seat = self.next_seat.max(participant.seat.saturating_add(1));
-        self.seats.insert(user.clone(), participant.seat);
-        self.by_seat.insert(participant.seat, Arc::new(participant));
+        Arc::make_mut(&mut self.seats).insert(user.clone(), participant.seat);
+        Arc::make_mut(&mut self.by_seat).insert(participant.seat, Arc::new(participant));
         self.take_host_seat_if_present(&user);
     }
 
     fn unseat(&mut self, user: &UserId) {
-        if let Some(seat) = self.seats.remove(user) {
-            self.by_seat.remove(&seat);
+        if let Some(seat) = Arc::make_mut(&mut self.seats).remove(user) {
+            Arc::make_mut(&mut self.by_seat).remove(&seat);
         }
         if self.is_empty() {
             self.host_seat = HostSeat::NeverTaken;
@@ -87,6 +101,13 @@ impl Room {
         }
     }
 
+    /// The same, when it is not clear who became a host.
+    fn take_host_seat(&mut self) {
+        if self.host_seat == HostSeat::NeverTaken && self.hosts_present().next().is_some() {
+            self.host_seat = HostSeat::Taken;
+        }
+    }
+
     fn attach(&mut self, user: &UserId, connection: Connection) {
         self.change(user, |participant| {
             participant.lost = None;
@@ -97,14 +118,20 @@ impl Room {
     fn detach(&mut self, user: &UserId, connection: ConnectionId) {
         self.change(user, |participant| {
             participant.connections.retain(|held| held.id != connection);
-            if participant.lost.is_some_and(|lost| lost.connection.id == connection) {
+            if participant
+                .lost
+                .is_some_and(|lost| lost.connection.id == connection)
+            {
                 participant.lost = None;
             }
         });
     }
 
     fn change(&mut self, user: &UserId, change: impl FnOnce(&mut Participant)) {
-        if let Some(held) = self.seats.get(user).and_then(|seat| self.by_seat.get_mut(seat)) {
+        let Some(seat) = self.seats.get(user) else {
+            return;
+        };
+        if let Some(held) = Arc::make_mut(&mut self.by_seat).get_mut(seat) {
             change(Arc::make_mut(held));
         }
     }

@@ -6,8 +6,8 @@ use super::event::{By, Event, LeaveReason};
 use super::state::{Room, Status};
 use super::{join, presence, roles, succession};
 use crate::domain::id::UserId;
-use crate::domain::permission::{self, Action};
 use crate::domain::participant::MediaChanges;
+use crate::domain::permission::{self, Action};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 
@@ -47,13 +47,13 @@ pub(super) fn into_draft(
         Command::End => end(draft, actor)?,
         Command::Expire => presence::expire(draft, now),
         Command::AdoptMeeting { creator, policy } => {
-            if !draft.room().is_creator(creator) || draft.room().policy != **policy {
+            if !draft.room().is_creator(creator) || *draft.room().policy != **policy {
                 let (creator, policy) = (creator.clone(), policy.clone());
                 draft.record(Event::MeetingAdopted { creator, policy });
             }
         }
         Command::RestoreGrants { grants, creator } => {
-            if draft.room().grants != **grants || draft.room().creator != *creator {
+            if *draft.room().grants != **grants || draft.room().creator != *creator {
                 let (grants, creator) = (grants.clone(), creator.clone());
                 draft.record(Event::GrantsRestored { grants, creator });
             }
@@ -79,16 +79,24 @@ pub(super) fn by(room: &Room, actor: &Actor) -> By {
         Actor::User(user) => room.participant(user).map(|p| p.profile.name.clone()),
         Actor::Service(_) | Actor::System => None,
     };
-    By { actor: actor.clone(), name }
+    By {
+        actor: actor.clone(),
+        name,
+    }
 }
 
 fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Result<(), Refusal> {
     permitted(draft.room(), actor, Action::UpdateOwnState)?;
-    let Actor::User(user) = actor else { return Err(Refusal::NotJoined) };
+    let Actor::User(user) = actor else {
+        return Err(Refusal::NotJoined);
+    };
     let participant = draft.room().participant(user).ok_or(Refusal::NotJoined)?;
     let changes = participant.media.differing(changes);
     if changes != MediaChanges::default() {
-        draft.record(Event::MediaChanged { user: user.clone(), changes });
+        draft.record(Event::MediaChanged {
+            user: user.clone(),
+            changes,
+        });
     }
     Ok(())
 }
@@ -103,9 +111,16 @@ fn end(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
     permitted(draft.room(), actor, Action::EndMeeting)?;
     let by = by(draft.room(), actor);
     draft.record(Event::MeetingEnded { by });
-    let everybody: Vec<UserId> = draft.room().participants().map(|p| p.user.clone()).collect();
+    let everybody: Vec<UserId> = draft
+        .room()
+        .participants()
+        .map(|p| p.user.clone())
+        .collect();
     for user in everybody {
-        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::MeetingEnded });
+        draft.record(Event::ParticipantLeft {
+            user,
+            reason: LeaveReason::MeetingEnded,
+        });
     }
     Ok(())
 }

@@ -19,7 +19,10 @@ impl Draft {
     /// A draft without changes.
     #[must_use]
     pub fn of(room: &Room) -> Self {
-        Self { room: room.clone(), events: Vec::new() }
+        Self {
+            room: room.clone(),
+            events: Vec::new(),
+        }
     }
 
     /// The room as the commands so far have left it.

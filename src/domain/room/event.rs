@@ -25,13 +25,19 @@ impl By {
     /// Usher itself.
     #[must_use]
     pub const fn system() -> Self {
-        Self { actor: Actor::System, name: None }
+        Self {
+            actor: Actor::System,
+            name: None,
+        }
     }
 
     /// What a client is shown: the actor's name, or `Host`.
     #[must_use]
     pub fn display(&self) -> &str {
-        self.name.as_deref().filter(|name| !name.is_empty()).unwrap_or("Host")
+        self.name
+            .as_deref()
+            .filter(|name| !name.is_empty())
+            .unwrap_or("Host")
     }
 }
 

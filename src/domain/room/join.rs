@@ -15,7 +15,11 @@ pub(super) fn join(draft: &mut Draft, join: &Join, now: Timestamp) -> Result<(),
     if draft.room().status == Status::Ended {
         return Err(Refusal::MeetingEnded);
     }
-    let connection = Connection { id: join.connection, node: join.node, since: now };
+    let connection = Connection {
+        id: join.connection,
+        node: join.node,
+        since: now,
+    };
     match draft.room().participant(&join.user) {
         Some(present) => {
             let present = Participant::clone(present);
@@ -42,7 +46,9 @@ fn enter(
         return Err(Refusal::RoomFull);
     }
     if claims {
-        draft.record(Event::MeetingClaimed { creator: join.user.clone() });
+        draft.record(Event::MeetingClaimed {
+            creator: join.user.clone(),
+        });
     }
     let participant = Box::new(Participant {
         user: join.user.clone(),
@@ -80,7 +86,10 @@ fn rejoin(
     }
     let changes = present.media.differing(&join.media);
     if changes != MediaChanges::default() {
-        draft.record(Event::MediaChanged { user: join.user.clone(), changes });
+        draft.record(Event::MediaChanged {
+            user: join.user.clone(),
+            changes,
+        });
     }
     Ok(())
 }
@@ -94,7 +103,9 @@ fn admit_connection(
     let policy = &draft.room().policy;
     let replaced: Vec<ConnectionId> = match (policy.devices, present.connections.first()) {
         (DevicePolicy::RejectNew, Some(live)) => {
-            return Err(Refusal::AlreadyConnected { live_for: now.since(live.since) });
+            return Err(Refusal::AlreadyConnected {
+                live_for: now.since(live.since),
+            });
         }
         (DevicePolicy::NewestWins, _) => present.connections.iter().map(|held| held.id).collect(),
         (DevicePolicy::Multiple | DevicePolicy::RejectNew, _) => Vec::new(),
@@ -106,7 +117,10 @@ fn admit_connection(
         });
     }
     // The new connection comes first: at no revision is the participant without one.
-    draft.record(Event::ConnectionAttached { user: present.user.clone(), connection });
+    draft.record(Event::ConnectionAttached {
+        user: present.user.clone(),
+        connection,
+    });
     for old in replaced {
         draft.record(Event::ConnectionDetached {
             user: present.user.clone(),

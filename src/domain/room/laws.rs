@@ -33,7 +33,10 @@ fn join(index: usize, connection: u64) -> Step {
         // Each user has its own connections, as sockets do.
         connection: ConnectionId(connection + 100 * index as u64),
         node: NodeId(1),
-        profile: Profile { name: USERS[index].into(), image_url: None },
+        profile: Profile {
+            name: USERS[index].into(),
+            image_url: None,
+        },
         media: MediaChanges::default(),
     };
     Step::Do(Actor::User(user(index)), Command::Join(Box::new(join)))
@@ -62,6 +65,10 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Do(Actor::User(user(index)), Command::UpdateState { changes })
         }),
         3 => (0..70_u64).prop_map(Step::Wait),
+        1 => who.clone().prop_map(|index| {
+            let policy = Box::new(RoomPolicy::default());
+            Step::Do(Actor::System, Command::AdoptMeeting { creator: user(index), policy })
+        }),
         1 => (who, 0..40_u8).prop_map(|(index, dice)| match dice {
             0 => Step::Do(Actor::User(user(index)), Command::End),
             _ => Step::Wait(1),
@@ -75,8 +82,10 @@ fn policy() -> impl Strategy<Value = RoomPolicy> {
         Just(DevicePolicy::NewestWins),
         Just(DevicePolicy::RejectNew)
     ];
-    let uncreated =
-        prop_oneof![Just(UncreatedRooms::Allow), Just(UncreatedRooms::FirstJoinerHosts)];
+    let uncreated = prop_oneof![
+        Just(UncreatedRooms::Allow),
+        Just(UncreatedRooms::FirstJoinerHosts)
+    ];
     (devices, uncreated, 2..7_usize, 0..2_u64).prop_map(|(devices, uncreated, seats, grace)| {
         RoomPolicy {
             devices,
@@ -89,39 +98,67 @@ fn policy() -> impl Strategy<Value = RoomPolicy> {
 }
 
 fn empty_room(creator: Option<usize>, policy: RoomPolicy) -> Room {
-    let key = RoomKey { tenant: TenantId::default_tenant(), room: RoomId::new("r").unwrap() };
-    let authority =
-        Authority { creator: creator.map(user), grants: Grants::default(), ended: false };
+    let key = RoomKey {
+        tenant: TenantId::default_tenant(),
+        room: RoomId::new("r").unwrap(),
+    };
+    let authority = Authority {
+        creator: creator.map(user),
+        grants: Grants::default(),
+        ended: false,
+    };
     Room::new(key, Epoch(1), policy, authority)
 }
 
 fn hosts(room: &Room) -> usize {
-    room.participants().filter(|p| room.roles_of(&p.user).host).count()
+    room.participants()
+        .filter(|p| room.roles_of(&p.user).host)
+        .count()
 }
 
 /// What must be true of any state.
 fn check_state(room: &Room) {
     for participant in room.participants() {
         let live = !participant.connections.is_empty();
-        assert_ne!(live, participant.lost.is_some(), "connected or in its grace, never both");
+        assert_ne!(
+            live,
+            participant.lost.is_some(),
+            "connected or in its grace, never both"
+        );
         let mut ids: Vec<_> = participant.connections.iter().map(|c| c.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), participant.connections.len(), "no connection twice");
+        assert_eq!(
+            ids.len(),
+            participant.connections.len(),
+            "no connection twice"
+        );
         assert!(ids.len() <= room.policy.max_connections_per_participant);
     }
-    let plain =
-        room.participants().filter(|p| room.rank_of(&p.user) == Rank::Participant).count();
+    let plain = room
+        .participants()
+        .filter(|p| room.rank_of(&p.user) == Rank::Participant)
+        .count();
     let seats: Vec<_> = room.participants().map(|p| p.seat).collect();
     assert!(seats.is_sorted(), "a list keeps its order");
-    assert!(seats.iter().all(|seat| *seat < room.next_seat), "no seat is used twice");
+    assert!(
+        seats.iter().all(|seat| *seat < room.next_seat),
+        "no seat is used twice"
+    );
     if room.status == Status::Ended {
         assert!(room.is_empty(), "an ended room is empty");
     }
     if let HostSeat::Acting { user } = &room.host_seat {
-        assert!(room.participant(user).is_some(), "an acting host is present");
+        assert!(
+            room.participant(user).is_some(),
+            "an acting host is present"
+        );
         assert!(room.grants.roles(user).co_host, "only a co-host stands in");
-        assert_eq!(room.hosts_present().count(), 0, "nobody acts while a host is there");
+        assert_eq!(
+            room.hosts_present().count(),
+            0,
+            "nobody acts while a host is there"
+        );
     }
     if room.hosts_present().next().is_some() && room.status == Status::Open {
         assert_eq!(room.host_seat, HostSeat::Taken);
@@ -135,7 +172,10 @@ fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, eve
         .iter()
         .any(|event| matches!(event, Event::RoleGranted { .. } | Event::RoleRevoked { .. }));
     if let (Actor::User(user), true) = (actor, changes_roles) {
-        assert!(permission::allows(before.rank_of(user), Action::ChangeRoles), "unauthorised");
+        assert!(
+            permission::allows(before.rank_of(user), Action::ChangeRoles),
+            "unauthorised"
+        );
         assert!(before.participant(user).is_some());
     }
     if matches!(command, Command::ChangeRole { .. }) && hosts(before) > 0 {
@@ -145,11 +185,16 @@ fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, eve
         let newcomers = after.len().saturating_sub(before.len());
         assert!(newcomers <= 1);
         if newcomers == 1 && before.len() >= before.policy.max_participants {
-            let Command::Join(join) = command else { unreachable!() };
+            let Command::Join(join) = command else {
+                unreachable!()
+            };
             assert!(after.rank_of(&join.user).is_moderator(), "over capacity");
         }
     }
-    assert_eq!(before.status == Status::Ended && after.status == Status::Open, false);
+    assert_eq!(
+        before.status == Status::Ended && after.status == Status::Open,
+        false
+    );
 }
 
 proptest! {

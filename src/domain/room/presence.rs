@@ -10,26 +10,36 @@ use crate::domain::time::Timestamp;
 /// The connection leaves on purpose; the participant with it when it was the last one. A connection
 /// that is not in the room, or no longer, changes nothing: that is what fences late clean-up.
 pub(super) fn leave(draft: &mut Draft, connection: ConnectionId) {
-    let Some(participant) = draft.room().holder_of(connection).cloned() else { return };
+    let Some(participant) = draft.room().holder_of(connection).cloned() else {
+        return;
+    };
     let user = participant.user.clone();
     if has_other(&participant, connection) {
-        draft.record(Event::ConnectionDetached { user, connection, replaced: false });
+        draft.record(Event::ConnectionDetached {
+            user,
+            connection,
+            replaced: false,
+        });
     } else {
-        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Left });
+        draft.record(Event::ParticipantLeft {
+            user,
+            reason: LeaveReason::Left,
+        });
     }
 }
 
 /// The connection is gone. Only the last one of a participant starts a grace.
-pub(super) fn lose(
-    draft: &mut Draft,
-    connection: ConnectionId,
-    cause: LossCause,
-    now: Timestamp,
-) {
-    let Some(participant) = draft.room().holder_of(connection).cloned() else { return };
+pub(super) fn lose(draft: &mut Draft, connection: ConnectionId, cause: LossCause, now: Timestamp) {
+    let Some(participant) = draft.room().holder_of(connection).cloned() else {
+        return;
+    };
     let user = participant.user.clone();
     if has_other(&participant, connection) {
-        draft.record(Event::ConnectionDetached { user, connection, replaced: false });
+        draft.record(Event::ConnectionDetached {
+            user,
+            connection,
+            replaced: false,
+        });
         return;
     }
     let policy = &draft.room().policy;
@@ -38,12 +48,22 @@ pub(super) fn lose(
         LossCause::Lost => (policy.leave_after_lost, true),
     };
     if grace.is_zero() {
-        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Disconnected });
+        draft.record(Event::ParticipantLeft {
+            user,
+            reason: LeaveReason::Disconnected,
+        });
         return;
     }
-    let held = participant.connections.iter().find(|held| held.id == connection);
+    let held = participant
+        .connections
+        .iter()
+        .find(|held| held.id == connection);
     if let Some(connection) = held.copied() {
-        let lost = LostConnection { connection, deadline: now.plus(grace), visible };
+        let lost = LostConnection {
+            connection,
+            deadline: now.plus(grace),
+            visible,
+        };
         draft.record(Event::ConnectionLost { user, lost });
     }
 }
@@ -58,10 +78,16 @@ pub(super) fn expire(draft: &mut Draft, now: Timestamp) {
         .map(|participant| participant.user.clone())
         .collect();
     for user in gone {
-        draft.record(Event::ParticipantLeft { user, reason: LeaveReason::Disconnected });
+        draft.record(Event::ParticipantLeft {
+            user,
+            reason: LeaveReason::Disconnected,
+        });
     }
 }
 
 fn has_other(participant: &Participant, connection: ConnectionId) -> bool {
-    participant.connections.iter().any(|held| held.id != connection)
+    participant
+        .connections
+        .iter()
+        .any(|held| held.id != connection)
 }

@@ -58,16 +58,25 @@ impl Replica {
     /// The commit does not follow; nothing was changed and the caller has to resynchronise.
     pub fn apply(&mut self, commit: &Commit) -> Result<bool, Gap> {
         if commit.epoch != self.room.epoch {
-            return Err(Gap::Epoch { held: self.room.epoch, found: commit.epoch });
+            return Err(Gap::Epoch {
+                held: self.room.epoch,
+                found: commit.epoch,
+            });
         }
         if commit.rev <= self.room.rev {
             return Ok(false);
         }
         if commit.rev != self.room.rev.saturating_add(1) {
-            return Err(Gap::Missing { held: self.room.rev, found: commit.rev });
+            return Err(Gap::Missing {
+                held: self.room.rev,
+                found: commit.rev,
+            });
         }
         if commit.parent != self.room.head {
-            return Err(Gap::Fork { held: self.room.head, found: commit.parent });
+            return Err(Gap::Fork {
+                held: self.room.head,
+                found: commit.parent,
+            });
         }
         for event in &commit.events {
             self.room.apply(event);

@@ -26,19 +26,19 @@ pub(super) fn change(
     let by = by(draft.room(), actor);
     let (user, role) = (target.clone(), change.role);
     draft.record(if change.grant {
-        Event::RoleGranted { user, role, since: now, by }
+        Event::RoleGranted {
+            user,
+            role,
+            since: now,
+            by,
+        }
     } else {
         Event::RoleRevoked { user, role, by }
     });
     Ok(())
 }
 
-fn check(
-    room: &Room,
-    actor: &Actor,
-    target: &UserId,
-    change: RoleChange,
-) -> Result<(), Refusal> {
+fn check(room: &Room, actor: &Actor, target: &UserId, change: RoleChange) -> Result<(), Refusal> {
     if let Actor::User(user) = actor {
         if room.participant(user).is_none() {
             return Err(Refusal::NotJoinedForRole(change));
@@ -47,7 +47,11 @@ fn check(
             return Err(Refusal::NotHostForRole(change));
         }
     }
-    let revokes_host = change == RoleChange { role: Role::Host, grant: false };
+    let revokes_host = change
+        == RoleChange {
+            role: Role::Host,
+            grant: false,
+        };
     if revokes_host && room.is_creator(target) {
         return Err(Refusal::ProtectedCreator);
     }
@@ -65,5 +69,7 @@ fn check(
 
 /// Whether the room would have no host in it without this one.
 fn is_last_host(room: &Room, target: &UserId) -> bool {
-    !room.participants().any(|other| other.user != *target && room.roles_of(&other.user).host)
+    !room
+        .participants()
+        .any(|other| other.user != *target && room.roles_of(&other.user).host)
 }

@@ -44,7 +44,7 @@ pub enum HostSeat {
     Hostless,
 }
 
-/// A room. Cloning it copies the maps, not the participants.
+/// A room. Cloning it is cheap: what is large is shared until one of the clones changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
     /// Which room.
@@ -60,15 +60,15 @@ pub struct Room {
     /// Creator of the meeting; `None` for a room that nobody created.
     pub creator: Option<UserId>,
     /// Durable roles, of people present and absent.
-    pub grants: Grants,
+    pub grants: Arc<Grants>,
     /// Who holds the host's place.
     pub host_seat: HostSeat,
     /// The rules' parameters.
-    pub policy: RoomPolicy,
+    pub policy: Arc<RoomPolicy>,
     /// The next newcomer's seat.
     pub next_seat: Seat,
-    pub(super) by_seat: BTreeMap<Seat, Arc<Participant>>,
-    pub(super) seats: HashMap<UserId, Seat>,
+    pub(super) by_seat: Arc<BTreeMap<Seat, Arc<Participant>>>,
+    pub(super) seats: Arc<HashMap<UserId, Seat>>,
 }
 
 /// What SQL knows of a room before anybody is in it.
@@ -91,14 +91,18 @@ impl Room {
             epoch,
             rev: 0,
             head: None,
-            status: if authority.ended { Status::Ended } else { Status::Open },
+            status: if authority.ended {
+                Status::Ended
+            } else {
+                Status::Open
+            },
             creator: authority.creator,
-            grants: authority.grants,
+            grants: Arc::new(authority.grants),
             host_seat: HostSeat::NeverTaken,
-            policy,
+            policy: Arc::new(policy),
             next_seat: 1,
-            by_seat: BTreeMap::new(),
-            seats: HashMap::new(),
+            by_seat: Arc::default(),
+            seats: Arc::default(),
         }
     }
 
@@ -134,7 +138,9 @@ impl Room {
     /// The participant who holds this live connection.
     #[must_use]
     pub fn holder_of(&self, connection: ConnectionId) -> Option<&Arc<Participant>> {
-        self.by_seat.values().find(|participant| participant.holds(connection))
+        self.by_seat
+            .values()
+            .find(|participant| participant.holds(connection))
     }
 
     /// Whether this user created the meeting.
@@ -154,7 +160,10 @@ impl Room {
     pub fn roles_of(&self, user: &UserId) -> Roles {
         let granted = self.grants.roles(user);
         let acting = matches!(&self.host_seat, HostSeat::Acting { user: acting } if acting == user);
-        Roles { host: granted.host || acting || self.is_creator(user), co_host: granted.co_host }
+        Roles {
+            host: granted.host || acting || self.is_creator(user),
+            co_host: granted.co_host,
+        }
     }
 
     /// The rank that decides what this user may do.
@@ -171,13 +180,16 @@ impl Room {
 
     /// Rightful hosts who are in the room, reconnecting ones included.
     pub fn hosts_present(&self) -> impl Iterator<Item = &Arc<Participant>> {
-        self.participants().filter(|participant| self.is_rightful_host(&participant.user))
+        self.participants()
+            .filter(|participant| self.is_rightful_host(&participant.user))
     }
 
     /// When [`Command::Expire`](super::Command::Expire) is next due.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        let graces = self.participants().filter_map(|p| p.lost.map(|lost| lost.deadline));
+        let graces = self
+            .participants()
+            .filter_map(|p| p.lost.map(|lost| lost.deadline));
         let vacancy = match &self.host_seat {
             HostSeat::Vacant { deadline } => Some(*deadline),
             HostSeat::NeverTaken

@@ -15,12 +15,19 @@ pub(super) fn settle(draft: &mut Draft, now: Timestamp) {
     if draft.room().status == Status::Ended || draft.room().is_empty() {
         return;
     }
-    let host = draft.room().hosts_present().next().map(|participant| participant.user.clone());
+    let host = draft
+        .room()
+        .hosts_present()
+        .next()
+        .map(|participant| participant.user.clone());
     match (draft.room().host_seat.clone(), host) {
         (HostSeat::NeverTaken | HostSeat::Taken, Some(_)) | (HostSeat::NeverTaken, None) => {}
         (HostSeat::Vacant { .. } | HostSeat::Acting { .. } | HostSeat::Hostless, Some(host)) => {
             let cause = HostChangeCause::HostReturned;
-            draft.record(Event::HostChanged { user: Some(host), cause });
+            draft.record(Event::HostChanged {
+                user: Some(host),
+                cause,
+            });
         }
         (HostSeat::Taken, None) => vacate(draft, now),
         (HostSeat::Acting { user }, None) if !may_act(draft.room(), &user) => vacate(draft, now),
@@ -57,7 +64,12 @@ fn successor(room: &Room) -> Option<UserId> {
     room.participants()
         .filter_map(|participant| {
             let since = room.grants.of(&participant.user).co_host?;
-            Some((participant.lost.is_some(), since, participant.seat, &participant.user))
+            Some((
+                participant.lost.is_some(),
+                since,
+                participant.seat,
+                &participant.user,
+            ))
         })
         .min()
         .map(|(_, _, _, user)| user.clone())

@@ -8,8 +8,9 @@ use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::role::{Rank, Role};
 
 const ACTORS: [&str; 4] = ["creator", "host", "cohost", "guest"];
-const TARGETS: [&str; 8] =
-    ["creator", "host", "cohost", "guest", "host2", "cohost2", "guest2", "absent"];
+const TARGETS: [&str; 8] = [
+    "creator", "host", "cohost", "guest", "host2", "cohost2", "guest2", "absent",
+];
 
 /// Creator, two hosts, two co-hosts and two guests, all present; one co-host is absent.
 fn everybody() -> Table {
@@ -89,7 +90,10 @@ fn the_policy_table_is_monotone_in_rank() {
         let mut allowed = false;
         for rank in Rank::ALL {
             let now = permission::allows(rank, action);
-            assert!(now || !allowed, "{action:?}: a higher rank may not do what a lower one may");
+            assert!(
+                now || !allowed,
+                "{action:?}: a higher rank may not do what a lower one may"
+            );
             allowed = now;
         }
         assert!(allowed, "{action:?}: the creator may do everything");

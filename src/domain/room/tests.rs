@@ -5,19 +5,29 @@ use std::time::Duration;
 use super::state::Authority;
 use super::*;
 use crate::domain::grant::Grants;
-use crate::domain::id::{
-    CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId,
-};
+use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
 
-pub(super) const MAKE_HOST: RoleChange = RoleChange { role: Role::Host, grant: true };
-pub(super) const REMOVE_HOST: RoleChange = RoleChange { role: Role::Host, grant: false };
-pub(super) const MAKE_COHOST: RoleChange = RoleChange { role: Role::CoHost, grant: true };
-pub(super) const REMOVE_COHOST: RoleChange = RoleChange { role: Role::CoHost, grant: false };
+pub(super) const MAKE_HOST: RoleChange = RoleChange {
+    role: Role::Host,
+    grant: true,
+};
+pub(super) const REMOVE_HOST: RoleChange = RoleChange {
+    role: Role::Host,
+    grant: false,
+};
+pub(super) const MAKE_COHOST: RoleChange = RoleChange {
+    role: Role::CoHost,
+    grant: true,
+};
+pub(super) const REMOVE_COHOST: RoleChange = RoleChange {
+    role: Role::CoHost,
+    grant: false,
+};
 
 pub(super) fn user(name: &str) -> UserId {
     UserId::new(name).unwrap()
@@ -33,11 +43,22 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(creator: Option<&str>, policy: RoomPolicy) -> Self {
-        let key = RoomKey { tenant: TenantId::default_tenant(), room: RoomId::new("r").unwrap() };
+        let key = RoomKey {
+            tenant: TenantId::default_tenant(),
+            room: RoomId::new("r").unwrap(),
+        };
         let creator = creator.map(user);
-        let authority = Authority { creator, grants: Grants::default(), ended: false };
+        let authority = Authority {
+            creator,
+            grants: Grants::default(),
+            ended: false,
+        };
         let room = Room::new(key, Epoch(1), policy, authority);
-        Self { room, now: Timestamp(1_000_000), commits: 0 }
+        Self {
+            room,
+            now: Timestamp(1_000_000),
+            commits: 0,
+        }
     }
 
     /// A meeting of Ann's with herself, Bob and Cy in it, on connections 1, 2 and 3.
@@ -54,7 +75,10 @@ impl Table {
         draft.execute(actor, command, self.now)?;
         let events = draft.events().to_vec();
         self.commits += 1;
-        let id = CommitId { node: NodeId(1), number: self.commits };
+        let id = CommitId {
+            node: NodeId(1),
+            number: self.commits,
+        };
         if let Some((commit, after)) = draft.into_commit(id, self.now) {
             assert_eq!(commit.rev, self.room.rev + 1);
             assert_eq!(commit.parent, self.room.head);
@@ -68,7 +92,10 @@ impl Table {
             user: user(name),
             connection: ConnectionId(connection),
             node: NodeId(1),
-            profile: Profile { name: name.into(), image_url: None },
+            profile: Profile {
+                name: name.into(),
+                image_url: None,
+            },
             media: MediaChanges::default(),
         };
         self.run(&Actor::User(user(name)), &Command::Join(Box::new(join)))
@@ -80,17 +107,25 @@ impl Table {
         target: &str,
         change: RoleChange,
     ) -> Result<Vec<Event>, Refusal> {
-        let command = Command::ChangeRole { target: user(target), change };
+        let command = Command::ChangeRole {
+            target: user(target),
+            change,
+        };
         self.run(&Actor::User(user(actor)), &command)
     }
 
     fn leave(&mut self, connection: u64) -> Vec<Event> {
-        let command = Command::Leave { connection: ConnectionId(connection) };
+        let command = Command::Leave {
+            connection: ConnectionId(connection),
+        };
         self.run(&Actor::System, &command).unwrap()
     }
 
     fn lose(&mut self, connection: u64, cause: LossCause) -> Vec<Event> {
-        let command = Command::LoseConnection { connection: ConnectionId(connection), cause };
+        let command = Command::LoseConnection {
+            connection: ConnectionId(connection),
+            cause,
+        };
         self.run(&Actor::System, &command).unwrap()
     }
 
@@ -150,7 +185,13 @@ fn rejoining_keeps_seat_and_role() {
     table.join("bob", 12).unwrap();
     assert_eq!(table.names(), ["ann", "bob", "cy"]);
     assert!(table.is_cohost("bob"));
-    assert!(!table.room.participant(&user("bob")).unwrap().is_reconnecting());
+    assert!(
+        !table
+            .room
+            .participant(&user("bob"))
+            .unwrap()
+            .is_reconnecting()
+    );
 }
 
 #[test]
@@ -185,7 +226,10 @@ fn host_and_cohost_are_independent_flags() {
     table.change("ann", "bob", MAKE_HOST).unwrap();
     table.change("ann", "bob", MAKE_COHOST).unwrap();
     table.change("ann", "bob", REMOVE_HOST).unwrap();
-    assert_eq!((table.is_host("bob"), table.is_cohost("bob")), (false, true));
+    assert_eq!(
+        (table.is_host("bob"), table.is_cohost("bob")),
+        (false, true)
+    );
 }
 
 #[test]
@@ -200,16 +244,34 @@ fn granting_again_changes_nothing() {
 fn refusals_name_their_reason() {
     let mut table = Table::of_three();
     for change in [MAKE_HOST, REMOVE_HOST, MAKE_COHOST, REMOVE_COHOST] {
-        assert_eq!(table.change("bob", "cy", change), Err(Refusal::NotHostForRole(change)));
-        assert_eq!(table.change("zoe", "cy", change), Err(Refusal::NotJoinedForRole(change)));
-        assert_eq!(table.change("ann", "zoe", change), Err(Refusal::ParticipantNotFound));
+        assert_eq!(
+            table.change("bob", "cy", change),
+            Err(Refusal::NotHostForRole(change))
+        );
+        assert_eq!(
+            table.change("zoe", "cy", change),
+            Err(Refusal::NotJoinedForRole(change))
+        );
+        assert_eq!(
+            table.change("ann", "zoe", change),
+            Err(Refusal::ParticipantNotFound)
+        );
     }
     for change in [MAKE_HOST, MAKE_COHOST, REMOVE_COHOST] {
-        assert_eq!(table.change("ann", "ann", change), Err(Refusal::CannotTargetSelf));
+        assert_eq!(
+            table.change("ann", "ann", change),
+            Err(Refusal::CannotTargetSelf)
+        );
     }
-    assert_eq!(table.change("ann", "ann", REMOVE_HOST), Err(Refusal::ProtectedCreator));
+    assert_eq!(
+        table.change("ann", "ann", REMOVE_HOST),
+        Err(Refusal::ProtectedCreator)
+    );
     table.change("ann", "bob", MAKE_HOST).unwrap();
-    assert_eq!(table.change("bob", "ann", REMOVE_HOST), Err(Refusal::ProtectedCreator));
+    assert_eq!(
+        table.change("bob", "ann", REMOVE_HOST),
+        Err(Refusal::ProtectedCreator)
+    );
 }
 
 #[test]
@@ -217,7 +279,10 @@ fn the_last_host_cannot_step_down() {
     let mut table = Table::of_three();
     table.change("ann", "bob", MAKE_HOST).unwrap();
     table.leave(1);
-    assert_eq!(table.change("bob", "bob", REMOVE_HOST), Err(Refusal::LastHost));
+    assert_eq!(
+        table.change("bob", "bob", REMOVE_HOST),
+        Err(Refusal::LastHost)
+    );
     table.change("bob", "cy", MAKE_HOST).unwrap();
     assert_eq!(table.change("bob", "bob", REMOVE_HOST).unwrap().len(), 1);
     assert!(!table.is_host("bob"));
@@ -228,33 +293,60 @@ fn a_service_cannot_remove_the_last_host_either() {
     let mut table = Table::of_three();
     table.change("ann", "bob", MAKE_HOST).unwrap();
     table.leave(1);
-    let command = Command::ChangeRole { target: user("bob"), change: REMOVE_HOST };
-    assert_eq!(table.run(&Actor::Service(None), &command), Err(Refusal::LastHost));
+    let command = Command::ChangeRole {
+        target: user("bob"),
+        change: REMOVE_HOST,
+    };
+    assert_eq!(
+        table.run(&Actor::Service(None), &command),
+        Err(Refusal::LastHost)
+    );
 }
 
 #[test]
 fn leaving_is_at_once() {
     let mut table = Table::of_three();
     let events = table.leave(2);
-    assert_eq!(events.iter().filter_map(left).collect::<Vec<_>>(), [("bob", LeaveReason::Left)]);
+    assert_eq!(
+        events.iter().filter_map(left).collect::<Vec<_>>(),
+        [("bob", LeaveReason::Left)]
+    );
 }
 
 #[test]
 fn a_closed_socket_leaves_silently_after_its_grace() {
     let mut table = Table::of_three();
     table.lose(2, LossCause::Closed);
-    assert!(!table.room.participant(&user("bob")).unwrap().is_reconnecting());
+    assert!(
+        !table
+            .room
+            .participant(&user("bob"))
+            .unwrap()
+            .is_reconnecting()
+    );
     assert!(table.wait(2).is_empty());
-    assert_eq!(left(&table.wait(1)[0]), Some(("bob", LeaveReason::Disconnected)));
+    assert_eq!(
+        left(&table.wait(1)[0]),
+        Some(("bob", LeaveReason::Disconnected))
+    );
 }
 
 #[test]
 fn a_lost_transport_reconnects_visibly_and_leaves_later() {
     let mut table = Table::of_three();
     table.lose(2, LossCause::Lost);
-    assert!(table.room.participant(&user("bob")).unwrap().is_reconnecting());
+    assert!(
+        table
+            .room
+            .participant(&user("bob"))
+            .unwrap()
+            .is_reconnecting()
+    );
     assert!(table.wait(19).is_empty());
-    assert_eq!(left(&table.wait(1)[0]), Some(("bob", LeaveReason::Disconnected)));
+    assert_eq!(
+        left(&table.wait(1)[0]),
+        Some(("bob", LeaveReason::Disconnected))
+    );
     assert_eq!(table.wait(60).len(), 0);
 }
 
@@ -280,13 +372,20 @@ fn two_tabs_are_one_participant_until_the_last_closes() {
 
 #[test]
 fn the_newest_connection_can_win() {
-    let policy = RoomPolicy { devices: DevicePolicy::NewestWins, ..RoomPolicy::default() };
+    let policy = RoomPolicy {
+        devices: DevicePolicy::NewestWins,
+        ..RoomPolicy::default()
+    };
     let mut table = Table::new(Some("ann"), policy);
     table.join("ann", 1).unwrap();
     let events = table.join("ann", 2).unwrap();
     assert!(events.iter().any(|event| matches!(
         event,
-        Event::ConnectionDetached { connection: ConnectionId(1), replaced: true, .. }
+        Event::ConnectionDetached {
+            connection: ConnectionId(1),
+            replaced: true,
+            ..
+        }
     )));
     assert!(table.leave(1).is_empty());
     assert_eq!(table.names(), ["ann"]);
@@ -294,12 +393,18 @@ fn the_newest_connection_can_win() {
 
 #[test]
 fn the_newest_connection_can_be_rejected() {
-    let policy = RoomPolicy { devices: DevicePolicy::RejectNew, ..RoomPolicy::default() };
+    let policy = RoomPolicy {
+        devices: DevicePolicy::RejectNew,
+        ..RoomPolicy::default()
+    };
     let mut table = Table::new(Some("ann"), policy);
     table.join("ann", 1).unwrap();
     table.now = table.now.plus(Duration::from_secs(7));
     let live_for = Duration::from_secs(7);
-    assert_eq!(table.join("ann", 2), Err(Refusal::AlreadyConnected { live_for }));
+    assert_eq!(
+        table.join("ann", 2),
+        Err(Refusal::AlreadyConnected { live_for })
+    );
     table.lose(1, LossCause::Lost);
     assert!(table.join("ann", 2).is_ok());
 }
@@ -310,12 +415,18 @@ fn connections_of_one_participant_are_bounded() {
     for connection in 1..=16 {
         table.join("ann", connection).unwrap();
     }
-    assert!(matches!(table.join("ann", 17), Err(Refusal::RateLimited { .. })));
+    assert!(matches!(
+        table.join("ann", 17),
+        Err(Refusal::RateLimited { .. })
+    ));
 }
 
 #[test]
 fn a_full_room_lets_only_moderators_in() {
-    let policy = RoomPolicy { max_participants: 1, ..RoomPolicy::default() };
+    let policy = RoomPolicy {
+        max_participants: 1,
+        ..RoomPolicy::default()
+    };
     let mut table = Table::new(Some("ann"), policy);
     table.join("bob", 2).unwrap();
     assert_eq!(table.join("cy", 3), Err(Refusal::RoomFull));
@@ -325,21 +436,38 @@ fn a_full_room_lets_only_moderators_in() {
 
 #[test]
 fn uncreated_rooms_follow_the_setting() {
-    let with = |uncreated| Table::new(None, RoomPolicy { uncreated, ..RoomPolicy::default() });
+    let with = |uncreated| {
+        Table::new(
+            None,
+            RoomPolicy {
+                uncreated,
+                ..RoomPolicy::default()
+            },
+        )
+    };
     let mut open = with(UncreatedRooms::Allow);
     open.join("bob", 1).unwrap();
     assert!(!open.is_host("bob"));
-    assert_eq!(with(UncreatedRooms::Deny).join("bob", 1), Err(Refusal::RoomNotFound));
+    assert_eq!(
+        with(UncreatedRooms::Deny).join("bob", 1),
+        Err(Refusal::RoomNotFound)
+    );
     let mut claimed = with(UncreatedRooms::FirstJoinerHosts);
     claimed.join("bob", 1).unwrap();
     claimed.join("cy", 2).unwrap();
-    assert_eq!((claimed.is_host("bob"), claimed.is_host("cy")), (true, false));
+    assert_eq!(
+        (claimed.is_host("bob"), claimed.is_host("cy")),
+        (true, false)
+    );
 }
 
 #[test]
 fn an_end_is_final() {
     let mut table = Table::of_three();
-    assert_eq!(table.run(&Actor::User(user("bob")), &Command::End), Err(Refusal::NotHost));
+    assert_eq!(
+        table.run(&Actor::User(user("bob")), &Command::End),
+        Err(Refusal::NotHost)
+    );
     let events = table.run(&Actor::User(user("ann")), &Command::End).unwrap();
     assert_eq!(events.iter().filter_map(left).count(), 3);
     assert!(table.room.is_empty());
@@ -351,7 +479,10 @@ fn an_end_is_final() {
 fn a_cohost_cannot_end_or_change_roles() {
     let mut table = Table::of_three();
     table.change("ann", "bob", MAKE_COHOST).unwrap();
-    assert_eq!(table.run(&Actor::User(user("bob")), &Command::End), Err(Refusal::NotHost));
+    assert_eq!(
+        table.run(&Actor::User(user("bob")), &Command::End),
+        Err(Refusal::NotHost)
+    );
     let refused = table.change("bob", "cy", MAKE_COHOST);
     assert_eq!(refused, Err(Refusal::NotHostForRole(MAKE_COHOST)));
 }
@@ -359,13 +490,29 @@ fn a_cohost_cannot_end_or_change_roles() {
 #[test]
 fn only_differences_of_media_are_told() {
     let mut table = Table::of_three();
-    let changes = MediaChanges { audio_muted: Some(false), video_paused: Some(true), ..<_>::default() };
+    let changes = MediaChanges {
+        audio_muted: Some(false),
+        video_paused: Some(true),
+        ..<_>::default()
+    };
     let command = Command::UpdateState { changes };
     let events = table.run(&Actor::User(user("bob")), &command).unwrap();
-    let told = MediaChanges { audio_muted: Some(false), ..<_>::default() };
-    assert_eq!(events, [Event::MediaChanged { user: user("bob"), changes: told }]);
+    let told = MediaChanges {
+        audio_muted: Some(false),
+        ..<_>::default()
+    };
+    assert_eq!(
+        events,
+        [Event::MediaChanged {
+            user: user("bob"),
+            changes: told
+        }]
+    );
     assert_eq!(table.run(&Actor::User(user("bob")), &command), Ok(vec![]));
-    assert_eq!(table.run(&Actor::User(user("zoe")), &command), Err(Refusal::NotJoined));
+    assert_eq!(
+        table.run(&Actor::User(user("zoe")), &command),
+        Err(Refusal::NotJoined)
+    );
 }
 
 #[test]
@@ -377,7 +524,10 @@ fn the_earliest_cohost_succeeds_after_the_role_grace() {
     let deadline = table.now.plus(Duration::from_secs(60));
     assert!(table.leave(1).contains(&Event::HostVacated { deadline }));
     assert!(table.wait(59).is_empty());
-    let changed = Event::HostChanged { user: Some(user("cy")), cause: HostChangeCause::Succession };
+    let changed = Event::HostChanged {
+        user: Some(user("cy")),
+        cause: HostChangeCause::Succession,
+    };
     assert_eq!(table.wait(1), [changed]);
     assert_eq!((table.is_host("cy"), table.is_host("bob")), (true, false));
     assert!(table.change("cy", "bob", MAKE_HOST).is_ok());
@@ -387,7 +537,10 @@ fn the_earliest_cohost_succeeds_after_the_role_grace() {
 fn a_guest_never_succeeds() {
     let mut table = Table::of_three();
     table.leave(1);
-    let changed = Event::HostChanged { user: None, cause: HostChangeCause::Hostless };
+    let changed = Event::HostChanged {
+        user: None,
+        cause: HostChangeCause::Hostless,
+    };
     assert_eq!(table.wait(60), [changed]);
     assert_eq!((table.is_host("bob"), table.is_host("cy")), (false, false));
 }
@@ -400,10 +553,15 @@ fn a_returning_host_regains_the_place() {
     table.wait(60);
     assert!(table.is_host("bob"));
     let events = table.join("ann", 11).unwrap();
-    let changed =
-        Event::HostChanged { user: Some(user("ann")), cause: HostChangeCause::HostReturned };
+    let changed = Event::HostChanged {
+        user: Some(user("ann")),
+        cause: HostChangeCause::HostReturned,
+    };
     assert!(events.contains(&changed));
-    assert_eq!((table.is_host("bob"), table.is_cohost("bob")), (false, true));
+    assert_eq!(
+        (table.is_host("bob"), table.is_cohost("bob")),
+        (false, true)
+    );
 }
 
 #[test]
@@ -456,9 +614,13 @@ fn a_late_meeting_record_brings_its_creator() {
     let mut table = Table::new(None, RoomPolicy::default());
     table.join("ann", 1).unwrap();
     let policy = Box::new(RoomPolicy::default());
-    let command = Command::AdoptMeeting { creator: user("ann"), policy };
+    let command = Command::AdoptMeeting {
+        creator: user("ann"),
+        policy,
+    };
     table.run(&Actor::System, &command).unwrap();
     assert!(table.is_host("ann"));
+    assert_eq!(table.room.host_seat, HostSeat::Taken);
     assert_eq!(table.run(&Actor::System, &command), Ok(vec![]));
 }
 
@@ -472,25 +634,45 @@ fn a_replica_notices_what_it_misses() {
             user: user(name),
             connection: ConnectionId(connection),
             node: NodeId(1),
-            profile: Profile { name: name.into(), image_url: None },
+            profile: Profile {
+                name: name.into(),
+                image_url: None,
+            },
             media: MediaChanges::default(),
         };
         let actor = Actor::User(user(name));
-        draft.execute(&actor, &Command::Join(Box::new(join)), table.now).unwrap();
-        let id = CommitId { node: NodeId(1), number: connection };
+        draft
+            .execute(&actor, &Command::Join(Box::new(join)), table.now)
+            .unwrap();
+        let id = CommitId {
+            node: NodeId(1),
+            number: connection,
+        };
         let (commit, after) = draft.into_commit(id, table.now).unwrap();
         table.room = after;
         commit
     };
     let first = commit_of(&mut table, "ann", 1);
     let second = commit_of(&mut table, "bob", 2);
-    assert_eq!(replica.apply(&second), Err(Gap::Missing { held: 0, found: 2 }));
+    assert_eq!(
+        replica.apply(&second),
+        Err(Gap::Missing { held: 0, found: 2 })
+    );
     assert_eq!(replica.apply(&first), Ok(true));
     assert_eq!(replica.apply(&first), Ok(false));
-    let forked = Commit { parent: None, ..second.clone() };
+    let forked = Commit {
+        parent: None,
+        ..second.clone()
+    };
     assert!(matches!(replica.apply(&forked), Err(Gap::Fork { .. })));
-    let other_epoch = Commit { epoch: Epoch(2), ..second.clone() };
-    assert!(matches!(replica.apply(&other_epoch), Err(Gap::Epoch { .. })));
+    let other_epoch = Commit {
+        epoch: Epoch(2),
+        ..second.clone()
+    };
+    assert!(matches!(
+        replica.apply(&other_epoch),
+        Err(Gap::Epoch { .. })
+    ));
     assert_eq!(replica.apply(&second), Ok(true));
     assert_eq!(replica.room(), &table.room);
 }

@@ -26,12 +26,22 @@ pub fn parse(
     match &*packet.event {
         client::JOIN_ROOM => (client::JOIN_ROOM, join(packet, limits)),
         client::LEAVE_ROOM => (client::LEAVE_ROOM, leave(packet)),
-        client::MAKE_HOST => (client::MAKE_HOST, change_role(packet, role(Role::Host, true))),
-        client::REMOVE_HOST => (client::REMOVE_HOST, change_role(packet, role(Role::Host, false))),
-        client::MAKE_COHOST => (client::MAKE_COHOST, change_role(packet, role(Role::CoHost, true))),
-        client::REMOVE_COHOST => {
-            (client::REMOVE_COHOST, change_role(packet, role(Role::CoHost, false)))
-        }
+        client::MAKE_HOST => (
+            client::MAKE_HOST,
+            change_role(packet, role(Role::Host, true)),
+        ),
+        client::REMOVE_HOST => (
+            client::REMOVE_HOST,
+            change_role(packet, role(Role::Host, false)),
+        ),
+        client::MAKE_COHOST => (
+            client::MAKE_COHOST,
+            change_role(packet, role(Role::CoHost, true)),
+        ),
+        client::REMOVE_COHOST => (
+            client::REMOVE_COHOST,
+            change_role(packet, role(Role::CoHost, false)),
+        ),
         client::UPDATE_MY_STATE => (client::UPDATE_MY_STATE, update_state(packet)),
         client::ROOM_STATE => (client::ROOM_STATE, room_of(packet).map(Request::RoomState)),
         client::END_MEETING => (client::END_MEETING, room_of(packet).map(Request::End)),
@@ -88,10 +98,18 @@ fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal>
     } else {
         object(text)?
     };
-    let name = text::line(payload.user_name.as_deref().unwrap_or_default(), limits.name_chars)
-        .map_err(|error| invalid("userName", &error))?;
+    let name = text::line(
+        payload.user_name.as_deref().unwrap_or_default(),
+        limits.name_chars,
+    )
+    .map_err(|error| invalid("userName", &error))?;
     let image_url = match payload.user_image_url.as_deref() {
         None | Some("") => None,
+        Some(url) if url.len() > limits.image_url_bytes => {
+            let bytes = limits.image_url_bytes;
+            let reason = format!("userImageUrl must not be longer than {bytes} bytes");
+            return Err(Refusal::InvalidPayload { reason });
+        }
         Some(url) => Some(
             text::line(url, limits.image_url_bytes)
                 .map_err(|error| invalid("userImageUrl", &error))?,
@@ -99,7 +117,11 @@ fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal>
     };
     Ok(Request::Join(Box::new(JoinRequest {
         room: room_id(&payload.room_id)?,
-        user: payload.user_id.as_deref().map(|id| user_id("userId", id)).transpose()?,
+        user: payload
+            .user_id
+            .as_deref()
+            .map(|id| user_id("userId", id))
+            .transpose()?,
         name,
         image_url,
         media: MediaChanges {
@@ -113,8 +135,9 @@ fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal>
 /// `join-room "room"` or `join-room "room", "user", "name"`.
 fn positional_join(packet: &Packet<'_>) -> Result<JoinPayload<'static>, Refusal> {
     let argument = |index: usize, name: &str| -> Result<Option<Cow<'static, str>>, Refusal> {
-        let value: Option<String> =
-            packet.get(index).map_err(|error| malformed(&format!("argument {name}"), &error))?;
+        let value: Option<String> = packet
+            .get(index)
+            .map_err(|error| malformed(&format!("argument {name}"), &error))?;
         Ok(value.map(Cow::Owned))
     };
     Ok(JoinPayload {
@@ -160,7 +183,9 @@ fn update_state(packet: &Packet<'_>) -> Result<Request, Refusal> {
 fn room_of(packet: &Packet<'_>) -> Result<RoomId, Refusal> {
     let text = packet.raw(0);
     let id = if is_string(text) {
-        packet.get::<String>(0).map_err(|error| malformed("roomId", &error))?
+        packet
+            .get::<String>(0)
+            .map_err(|error| malformed("roomId", &error))?
     } else {
         owned_object::<RoomPayload>(text)?.room_id
     };
@@ -174,7 +199,9 @@ fn is_string(text: &str) -> bool {
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
     // A sequence would be read as the struct's fields in order; the contract has objects only.
     if !text.starts_with('{') {
-        return Err(Refusal::InvalidPayload { reason: "The payload must be an object".to_owned() });
+        return Err(Refusal::InvalidPayload {
+            reason: "The payload must be an object".to_owned(),
+        });
     }
     serde_json::from_str(text).map_err(|error| malformed("payload", &error))
 }
@@ -192,7 +219,9 @@ fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
 }
 
 fn invalid(field: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::InvalidPayload { reason: format!("{field} {error}") }
+    Refusal::InvalidPayload {
+        reason: format!("{field} {error}"),
+    }
 }
 
 /// What serde says, without its quotation of the input beyond what is needed to find the place.
@@ -227,20 +256,32 @@ mod tests {
         let positional = joined(r#"["join-room","r","u","Ann"]"#);
         assert_eq!(object, positional);
         let bare = joined(r#"["join-room","r"]"#);
-        assert_eq!((bare.room.as_str(), bare.user, &*bare.name), ("r", None, ""));
+        assert_eq!(
+            (bare.room.as_str(), bare.user, &*bare.name),
+            ("r", None, "")
+        );
     }
 
     #[test]
     fn leave_has_three_forms() {
         let room = RoomId::new("r").unwrap();
-        assert_eq!(read(r#"["leave-room",{"roomId":"r"}]"#), Ok(Request::Leave(Some(room.clone()))));
-        assert_eq!(read(r#"["leave-room","r"]"#), Ok(Request::Leave(Some(room))));
+        assert_eq!(
+            read(r#"["leave-room",{"roomId":"r"}]"#),
+            Ok(Request::Leave(Some(room.clone())))
+        );
+        assert_eq!(
+            read(r#"["leave-room","r"]"#),
+            Ok(Request::Leave(Some(room)))
+        );
         assert_eq!(read(r#"["leave-room"]"#), Ok(Request::Leave(None)));
     }
 
     #[test]
     fn malformed_payloads_are_named_not_believed() {
-        let long = format!(r#"["join-room",{{"roomId":"r","userName":"{}"}}]"#, "x".repeat(129));
+        let long = format!(
+            r#"["join-room",{{"roomId":"r","userName":"{}"}}]"#,
+            "x".repeat(129)
+        );
         for bad in [
             r#"["join-room"]"#,
             r#"["join-room",null]"#,
@@ -261,7 +302,10 @@ mod tests {
             r#"["room-state",{"roomId":null}]"#,
             long.as_str(),
         ] {
-            assert!(matches!(read(bad), Err(Refusal::InvalidPayload { .. })), "{bad}");
+            assert!(
+                matches!(read(bad), Err(Refusal::InvalidPayload { .. })),
+                "{bad}"
+            );
         }
         assert_eq!(read(r#"["no-such-event",1]"#), Err(Refusal::UnknownEvent));
     }

@@ -7,7 +7,7 @@ use crate::domain::id::{ConnectionId, Revision, UserId};
 use crate::domain::participant::{Connection, MediaChanges, Participant, Profile};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::{Role, Roles};
-use crate::domain::room::{By, Commit, Event, HostChangeCause, LeaveReason, Room};
+use crate::domain::room::{Actor, By, Commit, Event, HostChangeCause, LeaveReason, Room};
 use crate::domain::time::Timestamp;
 use crate::protocol::json;
 use crate::protocol::message::{Audience, Line, Message};
@@ -40,10 +40,18 @@ pub struct Attached {
 /// Renders a commit. `room` is the room after it; `view` is what the members have been shown and is
 /// brought up to date.
 pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
-    let mut rendering =
-        Rendering { view, room, rev: commit.rev, out: Rendered::default(), roles_unclear: false };
+    let mut rendering = Rendering {
+        view,
+        room,
+        rev: commit.rev,
+        out: Rendered::default(),
+        roles_unclear: false,
+    };
     for (at, event) in commit.events.iter().enumerate() {
-        let later = commit.events.get(at.saturating_add(1)..).unwrap_or_default();
+        let later = commit
+            .events
+            .get(at.saturating_add(1)..)
+            .unwrap_or_default();
         rendering.event(event, later);
     }
     if rendering.roles_unclear {
@@ -67,24 +75,42 @@ impl Rendering<'_> {
             Event::ParticipantJoined { participant } => {
                 for connection in &participant.connections {
                     let user = participant.user.clone();
-                    self.out.attached.push(Attached { connection: *connection, user });
+                    self.out.attached.push(Attached {
+                        connection: *connection,
+                        user,
+                    });
                 }
                 self.joined(participant, later);
             }
             Event::ConnectionAttached { user, connection } => {
-                self.out.attached.push(Attached { connection: *connection, user: user.clone() });
+                self.out.attached.push(Attached {
+                    connection: *connection,
+                    user: user.clone(),
+                });
                 self.presence(user, false);
             }
-            Event::ConnectionDetached { connection, replaced, .. } => {
-                self.out.attached.retain(|attached| attached.connection.id != *connection);
+            Event::ConnectionDetached {
+                connection,
+                replaced,
+                ..
+            } => {
+                self.out
+                    .attached
+                    .retain(|attached| attached.connection.id != *connection);
                 self.out.detached.push(*connection);
                 if *replaced {
                     let payload = self.object("\"reason\":\"newer-connection\"");
-                    self.line(Audience::Connection(*connection), server::SESSION_REPLACED, payload);
+                    self.line(
+                        Audience::Connection(*connection),
+                        server::SESSION_REPLACED,
+                        payload,
+                    );
                 }
             }
             Event::ConnectionLost { user, lost } => {
-                self.out.attached.retain(|attached| attached.connection.id != lost.connection.id);
+                self.out
+                    .attached
+                    .retain(|attached| attached.connection.id != lost.connection.id);
                 self.out.detached.push(lost.connection.id);
                 self.presence(user, lost.visible);
             }
@@ -106,7 +132,10 @@ impl Rendering<'_> {
             Event::MeetingEnded { by } => {
                 let mut body = String::from("\"by\":");
                 json::string(&mut body, by.display());
-                body.push_str(",\"reason\":\"ended-by-host\"");
+                body.push_str(match &by.actor {
+                    Actor::User(_) => ",\"reason\":\"ended-by-host\"",
+                    Actor::Service(_) | Actor::System => ",\"reason\":\"ended\"",
+                });
                 let payload = self.object(&body);
                 self.line(Audience::Everyone, server::MEETING_ENDED, payload);
             }
@@ -140,7 +169,10 @@ impl Rendering<'_> {
         let payload = self.object(entry.trim_start_matches('{').trim_end_matches('}'));
         self.line(Audience::Room, server::PARTICIPANT_JOINED, payload);
         let unchanged = roles == self.room.roles_of(user)
-            && self.room.participant(user).is_some_and(|now| **now == *participant);
+            && self
+                .room
+                .participant(user)
+                .is_some_and(|now| **now == *participant);
         if unchanged {
             self.view.remember(participant.seat, entry);
         }
@@ -164,8 +196,9 @@ impl Rendering<'_> {
 
     /// `updates` is the inside of the object.
     fn updated(&mut self, user: &UserId, updates: &str) {
-        let payload =
-            self.object(&format!("\"participantId\":\"{user}\",\"updates\":{{{updates}}}"));
+        let payload = self.object(&format!(
+            "\"participantId\":\"{user}\",\"updates\":{{{updates}}}"
+        ));
         self.line(Audience::Room, server::PARTICIPANT_UPDATED, payload);
     }
 
@@ -192,10 +225,7 @@ impl Rendering<'_> {
 
     fn role(&mut self, user: &UserId, role: Role, granted: bool, by: &By) {
         let mut shown = self.view.shown_roles(user);
-        match role {
-            Role::Host => shown.host = granted,
-            Role::CoHost => shown.co_host = granted,
-        }
+        set(&mut shown, role, granted);
         self.view.show_roles(user, shown);
         self.view.forget(self.room, user);
         self.tell_role(user, role, granted, by.display());
@@ -250,19 +280,32 @@ impl Rendering<'_> {
 fn roles_before(after: Roles, user: &UserId, later: &[Event]) -> Roles {
     let mut roles = after;
     for event in later.iter().rev() {
-        let (changed, role, granted) = match event {
-            Event::RoleGranted { user, role, .. } => (user, role, true),
-            Event::RoleRevoked { user, role, .. } => (user, role, false),
-            _ => continue,
-        };
-        if changed == user {
-            match role {
-                Role::Host => roles.host = !granted,
-                Role::CoHost => roles.co_host = !granted,
-            }
+        if let Event::RoleGranted {
+            user: changed,
+            role,
+            ..
+        } = event
+            && changed == user
+        {
+            set(&mut roles, *role, false);
+        } else if let Event::RoleRevoked {
+            user: changed,
+            role,
+            ..
+        } = event
+            && changed == user
+        {
+            set(&mut roles, *role, true);
         }
     }
     roles
+}
+
+const fn set(roles: &mut Roles, role: Role, held: bool) {
+    match role {
+        Role::Host => roles.host = held,
+        Role::CoHost => roles.co_host = held,
+    }
 }
 
 fn media_updates(changes: &MediaChanges) -> String {
@@ -290,7 +333,10 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
     payload.push_str("\",\"event\":");
     json::string(&mut payload, event);
     payload.push('}');
-    Message { name: server::ERROR, payload }
+    Message {
+        name: server::ERROR,
+        payload,
+    }
 }
 
 /// The acknowledgement of a refused command.

@@ -83,9 +83,9 @@ impl View {
     }
 
     fn entry(&mut self, room: &Room, participant: &Arc<Participant>) -> &str {
-        self.entries.entry(participant.seat).or_insert_with(|| {
-            write(participant, room.roles_of(&participant.user))
-        })
+        self.entries
+            .entry(participant.seat)
+            .or_insert_with(|| write(participant, room.roles_of(&participant.user)))
     }
 }
 

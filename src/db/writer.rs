@@ -1,0 +1,184 @@
+//! The one writer: everything that waits goes into one transaction.
+//!
+//! SQLite has one writer anyway, and on either database a commit costs more than what is in it. A
+//! creation is flushed as soon as the writer is free; a change of authority may wait a little for
+//! others, since people see it before it is acknowledged. All writes of one call succeed or fail
+//! together; when a flush fails each call is tried alone, so that one cannot fail its neighbours.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
+
+use super::errors::{directory_error, ignore};
+use super::statements::{Op, probe, text, transaction};
+use crate::clock::Clock;
+use crate::engine::directory::DirectoryError;
+
+/// How often a database that took no writes is tried again.
+const PROBE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Flushes between two checkpoints of SQLite's write-ahead log.
+const CHECKPOINT_EVERY: u32 = 512;
+
+/// One call's writes and who waits for them.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) ops: Vec<Op>,
+    pub(super) urgent: bool,
+    pub(super) done: oneshot::Sender<Result<(), DirectoryError>>,
+}
+
+/// What the writer works with.
+pub(super) struct Writer {
+    pub(super) database: DatabaseConnection,
+    /// Where checkpoints run, when the database needs ours.
+    pub(super) checkpoints: Option<DatabaseConnection>,
+    pub(super) inbox: mpsc::Receiver<Job>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) writable: Arc<AtomicBool>,
+    pub(super) window: Duration,
+    pub(super) batch: usize,
+}
+
+/// Writes until nobody can ask for it any more.
+pub(super) async fn run(mut writer: Writer) {
+    let mut flushes: u32 = 0;
+    while let Some(first) = writer.inbox.recv().await {
+        let jobs = writer.collect(first).await;
+        writer.flush(jobs).await;
+        flushes = flushes.saturating_add(1);
+        if flushes >= CHECKPOINT_EVERY {
+            flushes = 0;
+            writer.checkpoint().await;
+        }
+        if !writer.writable.load(Ordering::Relaxed) {
+            writer.recover().await;
+        }
+    }
+    writer.checkpoint().await;
+    ignore("closing the writer", writer.database.close_by_ref().await);
+}
+
+impl Writer {
+    /// Everything that waits, and while nothing of it is urgent, what comes within the window.
+    async fn collect(&mut self, first: Job) -> Vec<Job> {
+        let deadline = Instant::now() + self.window;
+        let mut urgent = first.urgent;
+        let mut ops = first.ops.len();
+        let mut jobs = vec![first];
+        while ops < self.batch {
+            let next = if urgent {
+                self.inbox.try_recv().ok()
+            } else {
+                timeout_at(deadline, self.inbox.recv()).await.ok().flatten()
+            };
+            let Some(job) = next else { break };
+            urgent |= job.urgent;
+            ops = ops.saturating_add(job.ops.len());
+            jobs.push(job);
+        }
+        jobs
+    }
+
+    async fn flush(&self, jobs: Vec<Job>) {
+        let together = self.write(jobs.iter().flat_map(|job| &job.ops)).await;
+        if together.is_ok() {
+            for job in jobs {
+                answer(job.done, Ok(()));
+            }
+            return;
+        }
+        for job in jobs {
+            let down = !self.writable.load(Ordering::Relaxed);
+            let alone = if down {
+                Err(refused())
+            } else {
+                self.write_alone(&job.ops).await
+            };
+            answer(job.done, alone);
+        }
+    }
+
+    /// One call by itself. When it fails, a probe tells whether the call is to blame or the database.
+    async fn write_alone(&self, ops: &[Op]) -> Result<(), DirectoryError> {
+        let result = self
+            .write(ops.iter())
+            .await
+            .map_err(|error| directory_error(&error));
+        if let Err(DirectoryError::Unavailable(reason)) = &result
+            && !self.probe().await
+        {
+            tracing::warn!(%reason, "the database takes no writes");
+            self.writable.store(false, Ordering::Relaxed);
+        }
+        result
+    }
+
+    async fn probe(&self) -> bool {
+        let sql = text(
+            self.database.get_database_backend(),
+            &probe(self.clock.now()),
+        );
+        self.database.execute_unprepared(&sql).await.is_ok()
+    }
+
+    async fn write<'a>(&self, ops: impl Iterator<Item = &'a Op> + Clone) -> Result<(), DbErr> {
+        if ops.clone().next().is_none() {
+            return Ok(());
+        }
+        let sql = transaction(self.database.get_database_backend(), ops);
+        if let Err(error) = self.database.execute_unprepared(&sql).await {
+            ignore(
+                "rolling back",
+                self.database.execute_unprepared("ROLLBACK").await,
+            );
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Waits until a real write succeeds. Whoever asks meanwhile is refused at once.
+    async fn recover(&mut self) {
+        let mut next = self.clock.now().plus(PROBE_INTERVAL);
+        loop {
+            let clock = self.clock.clone();
+            tokio::select! {
+                job = self.inbox.recv() => {
+                    let Some(job) = job else { return };
+                    answer(job.done, Err(refused()));
+                }
+                () = clock.sleep_until(next) => {
+                    if self.probe().await {
+                        tracing::info!("the database takes writes again");
+                        return self.writable.store(true, Ordering::Relaxed);
+                    }
+                    next = self.clock.now().plus(PROBE_INTERVAL);
+                }
+            }
+        }
+    }
+
+    /// Moves the write-ahead log into the database without stopping anybody.
+    async fn checkpoint(&self) {
+        if let Some(database) = &self.checkpoints {
+            let done = database
+                .execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)")
+                .await;
+            ignore("a checkpoint", done);
+        }
+    }
+}
+
+fn refused() -> DirectoryError {
+    DirectoryError::Unavailable("it took no writes a moment ago".to_owned())
+}
+
+fn answer(done: oneshot::Sender<Result<(), DirectoryError>>, result: Result<(), DirectoryError>) {
+    if done.send(result).is_err() {
+        tracing::debug!("nobody waited for a write");
+    }
+}

@@ -1,0 +1,267 @@
+//! A room's messages become commits: decided together, appended at the head, then told.
+
+use std::sync::Arc;
+
+use super::actor::Loaded;
+use super::authority;
+use super::directory::LedgerEntry;
+use super::registry::{Message, Request};
+use super::reply::{Answer, Outcome, ReplyTo};
+use super::store::Appended;
+use crate::domain::policy::UncreatedRooms;
+use crate::domain::refusal::Refusal;
+use crate::domain::room::{Command, Commit, Draft, Room};
+use crate::domain::time::Timestamp;
+
+/// How often a commit is decided again on a head that moved, before the commands are refused.
+const MAX_CONFLICTS: usize = 64;
+
+pub(super) const STORE_DOWN: Refusal = Refusal::Unavailable {
+    reason: "The room store does not answer",
+};
+pub(super) const DATABASE_DOWN: Refusal = Refusal::Unavailable {
+    reason: "The database takes no writes",
+};
+
+/// Whether commands that change authority still need a writable database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Authority {
+    /// They do.
+    Unchecked,
+    /// SQL has what they change already.
+    Recorded,
+}
+
+/// One command's result while its commit is being made.
+struct Decided {
+    reply: ReplyTo,
+    outcome: Result<Outcome, Refusal>,
+    durable: bool,
+}
+
+impl Loaded {
+    /// What SQL has to know before the message is decided, if anything.
+    fn durable_first(&self, message: &Message) -> Option<LedgerEntry> {
+        let Request::Change { command, .. } = &message.request else {
+            return None;
+        };
+        let at = self.parts.clock.now();
+        match command {
+            Command::End => Some(LedgerEntry::End { at }),
+            Command::Join(join) => {
+                let claims = self.room().creator.is_none()
+                    && self.room().policy.uncreated == UncreatedRooms::FirstJoinerHosts;
+                claims.then(|| LedgerEntry::Claim {
+                    creator: join.user.clone(),
+                    at,
+                })
+            }
+            Command::Leave { .. }
+            | Command::LoseConnection { .. }
+            | Command::ChangeRole { .. }
+            | Command::UpdateState { .. }
+            | Command::Expire
+            | Command::AdoptMeeting { .. }
+            | Command::RestoreGrants { .. } => None,
+        }
+    }
+
+    /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
+    /// decided alone; everything between is decided together.
+    pub(super) async fn handle(&mut self, messages: Vec<Message>) {
+        let mut batch = Vec::with_capacity(messages.len());
+        for message in messages {
+            if let Request::Refresh(connection) = message.request {
+                self.sink.refresh(self.replica.room(), connection);
+                continue;
+            }
+            match self.durable_first(&message) {
+                None => batch.push(message),
+                Some(entry) => {
+                    self.commit(std::mem::take(&mut batch), Authority::Unchecked)
+                        .await;
+                    self.commit_durably(message, entry).await;
+                }
+            }
+        }
+        self.commit(batch, Authority::Unchecked).await;
+    }
+
+    /// Decides the messages on the newest state and appends what they cause as one commit, again on
+    /// what was missed if another node was faster.
+    pub(super) async fn commit(&mut self, messages: Vec<Message>, authority: Authority) {
+        if messages.is_empty() {
+            return;
+        }
+        let id = self.parts.ids.commit();
+        let (requests, replies): (Vec<_>, Vec<_>) = messages
+            .into_iter()
+            .map(|message| (message.request, message.reply))
+            .unzip();
+        for _ in 0..MAX_CONFLICTS {
+            let now = self.parts.clock.now();
+            let (draft, outcomes) = self.draft(&requests, now, authority);
+            let Some((commit, after)) = draft.into_commit(id, now) else {
+                return self.finish(None, join(replies, outcomes));
+            };
+            let commit = Arc::new(commit);
+            match self.parts.store.append(&commit, &after).await {
+                Ok(Appended::Accepted) => {
+                    self.replica.advance(after);
+                    return self.finish(Some(commit), join(replies, outcomes));
+                }
+                Ok(Appended::Conflict(missed)) => self.catch_up(missed),
+                Err(error) => {
+                    tracing::warn!(room.id = %self.key, %error, "a commit was not accepted");
+                    break;
+                }
+            }
+        }
+        let refused = replies
+            .into_iter()
+            .map(|reply| refused(reply, STORE_DOWN))
+            .collect();
+        self.finish(None, refused);
+    }
+
+    fn draft(
+        &self,
+        requests: &[Request],
+        now: Timestamp,
+        authority: Authority,
+    ) -> (Draft, Vec<DraftOutcome>) {
+        let writable = authority == Authority::Recorded || self.parts.directory.is_writable();
+        let unconfirmed = !self.recording.is_empty();
+        let mut draft = Draft::of(self.room());
+        let outcomes = requests
+            .iter()
+            .map(|request| {
+                let before = draft.events().len();
+                let outcome = match request {
+                    Request::Read => Ok(Outcome::State),
+                    Request::Refresh(_) => Ok(Outcome::Done),
+                    Request::Change { command, .. }
+                        if !writable && authority::changes_authority(command) =>
+                    {
+                        Err(DATABASE_DOWN)
+                    }
+                    Request::Change { actor, command } => draft
+                        .execute(actor, command, now)
+                        .map(|()| outcome_of(command)),
+                };
+                let caused = draft.events().get(before..).unwrap_or_default();
+                let repeats = unconfirmed && caused.is_empty() && is_role_change(request);
+                (outcome, repeats || caused.iter().any(authority::is_durable))
+            })
+            .collect();
+        (draft, outcomes)
+    }
+
+    /// Tells everybody: the commit to the members, the answers to those who asked. What must be
+    /// durable first is answered when SQL has it.
+    fn finish(&mut self, commit: Option<Arc<Commit>>, decided: Vec<Decided>) {
+        let rev = self.room().rev;
+        let mut now = Vec::with_capacity(decided.len());
+        let mut later = Vec::new();
+        for Decided {
+            reply,
+            outcome,
+            durable,
+            ..
+        } in decided
+        {
+            match outcome {
+                Ok(outcome) if durable => later.push((reply, outcome)),
+                outcome => answer(reply, self.replica.room(), rev, outcome, &mut now),
+            }
+        }
+        self.sink
+            .publish(self.replica.room(), commit.as_deref(), now);
+        self.note_emptiness();
+        if let Some(commit) = &commit {
+            self.confirm_creator(commit);
+        }
+        self.record(commit, later);
+    }
+
+    pub(super) fn note_emptiness(&mut self) {
+        self.empty_since = match (self.room().is_empty(), self.empty_since) {
+            (false, _) => None,
+            (true, Some(since)) => Some(since),
+            (true, None) => Some(self.parts.clock.now()),
+        };
+    }
+
+    pub(super) fn answer_one(&mut self, reply: ReplyTo, outcome: Result<Outcome, Refusal>) {
+        let mut answers = Vec::new();
+        answer(reply, self.room(), self.room().rev, outcome, &mut answers);
+        self.sink.publish(self.replica.room(), None, answers);
+    }
+}
+
+type DraftOutcome = (Result<Outcome, Refusal>, bool);
+
+fn join(replies: Vec<ReplyTo>, outcomes: Vec<DraftOutcome>) -> Vec<Decided> {
+    replies
+        .into_iter()
+        .zip(outcomes)
+        .map(|(reply, (outcome, durable))| Decided {
+            reply,
+            outcome,
+            durable,
+        })
+        .collect()
+}
+
+const fn refused(reply: ReplyTo, refusal: Refusal) -> Decided {
+    Decided {
+        reply,
+        outcome: Err(refusal),
+        durable: false,
+    }
+}
+
+fn is_role_change(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Change {
+            command: Command::ChangeRole { .. },
+            ..
+        }
+    )
+}
+
+fn outcome_of(command: &Command) -> Outcome {
+    match command {
+        Command::Join(join) => Outcome::Joined {
+            user: join.user.clone(),
+        },
+        Command::Leave { .. }
+        | Command::LoseConnection { .. }
+        | Command::ChangeRole { .. }
+        | Command::UpdateState { .. }
+        | Command::End
+        | Command::Expire
+        | Command::AdoptMeeting { .. }
+        | Command::RestoreGrants { .. } => Outcome::Done,
+    }
+}
+
+/// Answers a task at once; a client's answer is collected for the sink.
+pub(super) fn answer(
+    reply: ReplyTo,
+    room: &Room,
+    rev: u64,
+    outcome: Result<Outcome, Refusal>,
+    answers: &mut Vec<Answer>,
+) {
+    match reply {
+        ReplyTo::Nobody => {}
+        ReplyTo::Connection(to) => answers.push(Answer { to, rev, outcome }),
+        ReplyTo::Caller(caller) => {
+            if caller.send(outcome.map(|_| room.clone())).is_err() {
+                tracing::debug!(room.id = %room.key, "the caller did not wait for the answer");
+            }
+        }
+    }
+}

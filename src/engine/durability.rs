@@ -1,0 +1,162 @@
+//! What SQL has to know: before anybody sees it, or before it is acknowledged.
+
+use std::sync::Arc;
+
+use super::actor::{Confirmed, Loaded};
+use super::authority;
+use super::committing::{Authority, DATABASE_DOWN, answer};
+use super::directory::{DirectoryError, LedgerEntry};
+use super::registry::{Message, Request};
+use super::reply::{Outcome, ReplyTo};
+use crate::domain::id::Revision;
+use crate::domain::room::{Actor, Command, Commit, Event, decide};
+
+/// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// What SQL was told of; `None` when there was nothing, but earlier commits are still under way.
+    commit: Option<Arc<Commit>>,
+    rev: Revision,
+    replies: Vec<(ReplyTo, Outcome)>,
+}
+
+impl Loaded {
+    pub(super) async fn commit_durably(&mut self, message: Message, entry: LedgerEntry) {
+        let Request::Change { actor, command } = &message.request else {
+            return;
+        };
+        let claims = matches!(entry, LedgerEntry::Claim { .. });
+        let now = self.parts.clock.now();
+        let allowed = decide(self.room(), actor, command, now);
+        if allowed.as_ref().is_ok_and(|events| !events.is_empty()) {
+            if let Err(error) = self.parts.directory.record(&self.key, vec![entry]).await {
+                tracing::warn!(room.id = %self.key, %error, "a change could not be made durable");
+                return self.answer_one(message.reply, Err(DATABASE_DOWN));
+            }
+            if claims {
+                self.adopt_record().await;
+            }
+        }
+        self.commit(vec![message], Authority::Recorded).await;
+    }
+
+    /// Somebody else may have created the meeting meanwhile: what SQL holds counts.
+    pub(super) async fn adopt_record(&mut self) {
+        let Ok(Some(meeting)) = self.parts.directory.meeting(&self.key).await else {
+            return;
+        };
+        let command = Command::AdoptMeeting {
+            creator: meeting.created_by.clone(),
+            policy: Box::new(self.parts.policy.for_meeting(&meeting.settings)),
+        };
+        let request = Request::Change {
+            actor: Actor::System,
+            command,
+        };
+        self.commit(
+            vec![Message {
+                request,
+                reply: ReplyTo::Nobody,
+            }],
+            Authority::Unchecked,
+        )
+        .await;
+    }
+
+    /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits: a
+    /// repeated grant must not be acknowledged before the grant that it repeats.
+    pub(super) fn record(&mut self, commit: Option<Arc<Commit>>, replies: Vec<(ReplyTo, Outcome)>) {
+        let entries = commit
+            .as_deref()
+            .map(authority::entries)
+            .unwrap_or_default();
+        let (directory, key, rev) = (
+            self.parts.directory.clone(),
+            self.key.clone(),
+            self.room().rev,
+        );
+        if entries.is_empty() {
+            if !replies.is_empty() {
+                let pending = Pending {
+                    commit: None,
+                    rev,
+                    replies,
+                };
+                self.recording
+                    .push_back(Box::pin(std::future::ready((pending, Ok(())))));
+            }
+            return;
+        }
+        self.recording.push_back(Box::pin(async move {
+            let result = directory.record(&key, entries).await;
+            (
+                Pending {
+                    commit,
+                    rev,
+                    replies,
+                },
+                result,
+            )
+        }));
+    }
+
+    /// Creators come from SQL, so the room has nothing to wait for.
+    pub(super) fn confirm_creator(&mut self, commit: &Commit) {
+        for event in &commit.events {
+            if let Event::MeetingAdopted { creator, .. } | Event::MeetingClaimed { creator } = event
+            {
+                self.confirmed.creator = Some(creator.clone());
+            }
+        }
+    }
+
+    /// SQL has answered: so can we.
+    pub(super) async fn recorded(&mut self, pending: Pending, result: Result<(), DirectoryError>) {
+        let Pending {
+            commit,
+            rev,
+            replies,
+        } = pending;
+        let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
+        match &result {
+            Ok(()) => authority::fold(&mut self.confirmed.grants, events),
+            Err(error) => {
+                tracing::warn!(room.id = %self.key, %error, "roles could not be made durable");
+                self.must_restore |= events.iter().any(authority::is_durable);
+            }
+        }
+        let durable = result.is_ok() && !self.must_restore;
+        let mut answers = Vec::new();
+        for (reply, outcome) in replies {
+            let outcome = if durable {
+                Ok(outcome)
+            } else {
+                Err(DATABASE_DOWN)
+            };
+            answer(reply, self.room(), rev, outcome, &mut answers);
+        }
+        if !answers.is_empty() {
+            self.sink.publish(self.replica.room(), None, answers);
+        }
+        if self.must_restore && self.recording.is_empty() {
+            self.must_restore = false;
+            let Confirmed { grants, creator } = self.confirmed.clone();
+            let command = Command::RestoreGrants {
+                grants: Box::new(grants),
+                creator,
+            };
+            let request = Request::Change {
+                actor: Actor::System,
+                command,
+            };
+            self.commit(
+                vec![Message {
+                    request,
+                    reply: ReplyTo::Nobody,
+                }],
+                Authority::Unchecked,
+            )
+            .await;
+        }
+    }
+}

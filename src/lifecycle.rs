@@ -1,0 +1,121 @@
+//! Starting, serving on every event loop, and stopping.
+
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::Context;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{self, App, Outside};
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::ids::IdSource;
+use crate::serve::{self, Front};
+
+/// Serves until SIGTERM or SIGINT. Rooms and connections live on single-threaded event loops: work
+/// that stays on its thread wakes nobody.
+///
+/// # Errors
+/// The database cannot be opened or the address cannot be bound.
+pub fn run(config: &Config) -> anyhow::Result<()> {
+    let runtime = event_loop()?;
+    runtime.block_on(async {
+        let outside = Outside {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(IdSource::random()),
+            store: None,
+        };
+        let app = app::build(config, outside).await?;
+        let address = config.http.listen;
+        let stop = CancellationToken::new();
+        let threads = config.http.event_loops();
+        let listener =
+            serve::bind(address, threads > 1).with_context(|| format!("listening on {address}"))?;
+        let others: Vec<_> = (1..threads)
+            .map(|_| another_loop(config, app.front.clone(), stop.clone()))
+            .collect::<anyhow::Result<_>>()?;
+        let verified = config.auth.hs256_secret.is_some();
+        tracing::info!(%address, event_loops = threads, tokens_verified = verified, "serving");
+        if !verified {
+            tracing::warn!(
+                "no auth.hs256_secret is set: every client is believed to be who it says"
+            );
+        }
+        let (patience, front) = (config.http.shutdown_timeout(), app.front.clone());
+        let accepting = serve::accept_and_finish(listener, front, stop.clone(), patience);
+        let signalled = async {
+            let result = wait_for_signal().await;
+            tracing::info!("stopping");
+            stop.cancel();
+            result
+        };
+        let ((), signalled) = tokio::join!(accepting, signalled);
+        signalled?;
+        drain(config, app).await;
+        for other in others {
+            if other.join().is_err() {
+                tracing::error!("an event loop ended in a panic");
+            }
+        }
+        Ok(())
+    })
+}
+
+fn event_loop() -> anyhow::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting an event loop")
+}
+
+fn another_loop(
+    config: &Config,
+    front: Front,
+    stop: CancellationToken,
+) -> anyhow::Result<thread::JoinHandle<()>> {
+    let (address, patience) = (config.http.listen, config.http.shutdown_timeout());
+    let runtime = event_loop()?;
+    let listener = {
+        let _context = runtime.enter();
+        serve::bind(address, true).with_context(|| format!("listening on {address}"))?
+    };
+    thread::Builder::new()
+        .name("event-loop".to_owned())
+        .spawn(move || runtime.block_on(serve::accept_and_finish(listener, front, stop, patience)))
+        .context("starting a thread")
+}
+
+async fn wait_for_signal() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Ends the sockets and lets writes finish, within the time-out.
+async fn drain(config: &Config, app: App) {
+    let App {
+        front,
+        rooms,
+        directory,
+        tracker,
+        io,
+    } = app;
+    tracker.close();
+    let finish = async {
+        io.close().await;
+        directory.close().await;
+    };
+    drop((front, rooms));
+    if tokio::time::timeout(config.http.shutdown_timeout(), finish)
+        .await
+        .is_err()
+    {
+        tracing::warn!("the shutdown time-out passed with work under way");
+    }
+}
