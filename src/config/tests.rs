@@ -146,7 +146,7 @@ fn durations_have_their_units() {
     );
     assert_eq!(config.auth.leeway(), Duration::from_secs(30));
     assert_eq!(config.database.acquire_timeout(), Duration::from_secs(2));
-    assert_eq!(config.database.write_window(), Duration::from_millis(4));
+    assert_eq!(config.database.write_window(), Duration::from_millis(25));
     assert_eq!(config.database.meeting_cache_ttl(), Duration::from_secs(60));
     assert_eq!(config.presence.leave_after_lost(), Duration::from_secs(20));
     assert_eq!(config.presence.leave_after_close(), Duration::from_secs(3));

@@ -76,7 +76,9 @@ async fn connect(
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(sync)
                 .busy_timeout(wait)
-                .statement_cache_capacity(64);
+                .statement_cache_capacity(64)
+                // a multi-row statement's journal would otherwise be a file of its own each time
+                .pragma("temp_store", "MEMORY");
             match role {
                 Role::Reader => sqlite,
                 Role::Writer => sqlite.pragma("wal_autocheckpoint", "0"),

@@ -19,6 +19,7 @@ use moka::sync::Cache;
 use sea_orm::DatabaseConnection;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use self::statements::Op;
@@ -42,7 +43,7 @@ pub struct DbOptions {
     pub max_connections: u32,
     /// How long a query waits for a connection, and for another program's lock.
     pub acquire_timeout: Duration,
-    /// How long a change of authority may wait for others to share its transaction.
+    /// Least time between two flushes that nobody urgently waits for.
     pub write_window: Duration,
     /// Changes in one transaction.
     pub write_batch: usize,
@@ -99,6 +100,7 @@ impl SqlDirectory {
             writable: writable.clone(),
             window: options.write_window,
             batch: options.write_batch,
+            flushed: Instant::now(),
         }));
         let jobs = Mutex::new(Some(jobs));
         Ok(Arc::new(Self {

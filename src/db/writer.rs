@@ -1,8 +1,8 @@
 //! The one writer: everything that waits goes into one transaction.
 //!
 //! SQLite has one writer anyway, and on either database a commit costs more than what is in it. A
-//! creation is flushed as soon as the writer is free; a change of authority may wait a little for
-//! others, since people see it before it is acknowledged. All writes of one call succeed or fail
+//! creation is flushed as soon as the writer is free; changes of authority share a transaction per
+//! window, since people see them before they are acknowledged. All writes of one call succeed or fail
 //! together; when a flush fails each call is tried alone, so that one cannot fail its neighbours.
 
 use std::sync::Arc;
@@ -42,6 +42,8 @@ pub(super) struct Writer {
     pub(super) writable: Arc<AtomicBool>,
     pub(super) window: Duration,
     pub(super) batch: usize,
+    /// When the last flush ended.
+    pub(super) flushed: Instant,
 }
 
 /// Writes until nobody can ask for it any more.
@@ -50,6 +52,7 @@ pub(super) async fn run(mut writer: Writer) {
     while let Some(first) = writer.inbox.recv().await {
         let jobs = writer.collect(first).await;
         writer.flush(jobs).await;
+        writer.flushed = Instant::now();
         flushes = flushes.saturating_add(1);
         if flushes >= CHECKPOINT_EVERY {
             flushes = 0;
@@ -64,9 +67,10 @@ pub(super) async fn run(mut writer: Writer) {
 }
 
 impl Writer {
-    /// Everything that waits, and while nothing of it is urgent, what comes within the window.
+    /// Everything that waits. A flush that nobody urgently waits for comes no sooner than one window
+    /// after the last: a single change is written at once, a stream of them shares transactions.
     async fn collect(&mut self, first: Job) -> Vec<Job> {
-        let deadline = Instant::now() + self.window;
+        let deadline = self.flushed + self.window;
         let mut urgent = first.urgent;
         let mut ops = first.ops.len();
         let mut jobs = vec![first];

@@ -4,7 +4,9 @@
 //! one. Fan-out happens here too, in revision order, so that a joiner's snapshot and the events after
 //! it neither overlap nor leave a hole.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -20,9 +22,13 @@ use super::sink::RoomSink;
 use crate::domain::grant::Grants;
 use crate::domain::id::{RoomKey, UserId};
 use crate::domain::refusal::Refusal;
+use crate::domain::role::Role;
 use crate::domain::room::state::Authority;
 use crate::domain::room::{Actor, Command, Commit, Replica, Room};
 use crate::domain::time::Timestamp;
+
+/// How long nothing is asked of a store that has just failed, unless somebody asks for it.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
 
 type Recording = BoxFuture<'static, (Pending, Result<(), DirectoryError>)>;
 
@@ -31,6 +37,7 @@ enum Woken {
     Recorded(Pending, Result<(), DirectoryError>),
     Messages(usize),
     Foreign(Arc<Commit>),
+    FeedEnded,
     Deadline,
 }
 
@@ -51,26 +58,15 @@ pub(super) struct Loaded {
     pub(super) replica: Replica,
     pub(super) recording: FuturesOrdered<Recording>,
     /// Authority as SQL has acknowledged it: where to go back to when a write fails.
-    pub(super) confirmed: Confirmed,
-    pub(super) must_restore: bool,
+    pub(super) confirmed: Grants,
+    /// Commits that SQL has not answered yet, oldest first.
+    pub(super) unconfirmed: VecDeque<Arc<Commit>>,
+    /// Roles that could not be made durable and have to be undone.
+    pub(super) to_undo: BTreeSet<(UserId, Role)>,
+    /// After a failure of the store: not before then again.
+    pub(super) retry_at: Option<Timestamp>,
     pub(super) empty_since: Option<Timestamp>,
-}
-
-/// Authority that SQL has.
-#[derive(Debug, Clone)]
-pub(super) struct Confirmed {
-    pub(super) grants: Grants,
-    pub(super) creator: Option<UserId>,
-}
-
-impl Confirmed {
-    /// The authority of a room that was just loaded.
-    pub(super) fn of(room: &Room) -> Self {
-        Self {
-            grants: (*room.grants).clone(),
-            creator: room.creator.clone(),
-        }
-    }
+    feed: mpsc::Receiver<Arc<Commit>>,
 }
 
 impl RoomActor {
@@ -98,7 +94,7 @@ impl RoomActor {
         }
     }
 
-    async fn serve(self, room: Room, mut feed: mpsc::Receiver<Arc<Commit>>) {
+    async fn serve(self, room: Room, feed: mpsc::Receiver<Arc<Commit>>) {
         let Self {
             key,
             parts,
@@ -106,7 +102,7 @@ impl RoomActor {
             unload,
             sink,
         } = self;
-        let confirmed = Confirmed::of(&room);
+        let confirmed = (*room.grants).clone();
         let empty_since = room.is_empty().then(|| parts.clock.now());
         let mut room = Loaded {
             key,
@@ -115,20 +111,27 @@ impl RoomActor {
             replica: Replica::new(room),
             recording: FuturesOrdered::new(),
             confirmed,
-            must_restore: false,
+            unconfirmed: VecDeque::new(),
+            to_undo: BTreeSet::new(),
+            retry_at: None,
             empty_since,
+            feed,
         };
         let mut waiting = Vec::new();
         loop {
-            let woken = room.wait(&mut inbox, &mut feed, &mut waiting).await;
+            let woken = room.wait(&mut inbox, &mut waiting).await;
             match woken {
                 Woken::Recorded(pending, result) => room.recorded(pending, result).await,
                 Woken::Messages(0) => break,
                 Woken::Messages(_) => room.handle(std::mem::take(&mut waiting)).await,
                 Woken::Foreign(commit) => room.follow(&commit).await,
+                Woken::FeedEnded => room.reopen().await,
                 Woken::Deadline if room.may_close() => {
-                    if room.forget().await && unload.unload_if_idle(&inbox) {
-                        break;
+                    if room.forget().await {
+                        if unload.unload_if_idle(&inbox) {
+                            break;
+                        }
+                        room.reopen().await;
                     }
                 }
                 Woken::Deadline => room.expire().await,
@@ -209,7 +212,6 @@ impl Loaded {
     async fn wait(
         &mut self,
         inbox: &mut mpsc::Receiver<Message>,
-        feed: &mut mpsc::Receiver<Arc<Commit>>,
         waiting: &mut Vec<Message>,
     ) -> Woken {
         let deadline = self.deadline();
@@ -225,7 +227,7 @@ impl Loaded {
             Some((pending, result)) = self.recording.next(), if !self.recording.is_empty() => {
                 Woken::Recorded(pending, result)
             }
-            Some(commit) = feed.recv() => Woken::Foreign(commit),
+            commit = self.feed.recv() => commit.map_or(Woken::FeedEnded, Woken::Foreign),
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
             () = timer => Woken::Deadline,
         }
@@ -233,10 +235,18 @@ impl Loaded {
 
     /// When to look at the room again although nobody sent anything.
     fn deadline(&self) -> Option<Timestamp> {
-        let idle = self
-            .empty_since
-            .map(|since| since.plus(self.parts.limits.idle_close));
-        self.room().next_deadline().into_iter().chain(idle).min()
+        let idle = self.empty_since.filter(|_| self.recording.is_empty());
+        let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
+        let undo = self.retry_at.filter(|_| !self.to_undo.is_empty());
+        let due = self
+            .room()
+            .next_deadline()
+            .into_iter()
+            .chain(idle)
+            .chain(undo)
+            .min();
+        // Whatever is due, a store that has just failed is not asked without a pause.
+        due.map(|due| self.retry_at.map_or(due, |retry| due.max(retry)))
     }
 
     /// Whether nobody has been here for long enough and nothing is under way.
@@ -264,7 +274,35 @@ impl Loaded {
         }
     }
 
+    /// Opens the room anew: the feed has ended, or the store has forgotten the room.
+    async fn reopen(&mut self) {
+        match self
+            .parts
+            .store
+            .open(self.parts.ids.node(), self.room())
+            .await
+        {
+            Ok(opened) => {
+                self.feed = opened.feed;
+                self.compare(opened.room).await;
+            }
+            Err(error) => {
+                tracing::warn!(room.id = %self.key, %error, "cannot open the room again");
+                self.pause();
+                let retry = self.retry_at.unwrap_or_default();
+                self.parts.clock.sleep_until(retry).await;
+            }
+        }
+    }
+
+    /// Notes that the store failed: no deadline is acted on for a moment.
+    pub(super) fn pause(&mut self) {
+        self.retry_at = Some(self.parts.clock.now().plus(STORE_PAUSE));
+    }
+
     async fn expire(&mut self) {
+        self.retry_at = None;
+        self.undo().await;
         let request = Request::Change {
             actor: Actor::System,
             command: Command::Expire,

@@ -6,7 +6,7 @@ use super::directory::{AuditRow, LedgerEntry};
 use crate::domain::grant::Grants;
 use crate::domain::id::UserId;
 use crate::domain::role::Role;
-use crate::domain::room::{Actor, By, Command, Commit, Event};
+use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange};
 
 /// Whether the command may change durable authority and so needs a writable database.
 pub(super) const fn changes_authority(command: &Command) -> bool {
@@ -73,9 +73,9 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
                 "command",
             )));
         }
-        Event::GrantsRestored { grants, .. } => {
+        Event::GrantsRestored { changes } => {
             let mut row = row(commit, &By::system(), "grants-restored", "not-durable");
-            row.after = serde_json::to_value(grants).ok();
+            row.after = serde_json::to_value(changes).ok();
             entries.push(LedgerEntry::Audit(row));
         }
         Event::MeetingClaimed { creator } => {
@@ -133,7 +133,7 @@ pub(super) fn actor_label(actor: &Actor) -> String {
     }
 }
 
-/// Folds durable role changes into a set of grants.
+/// Folds role changes into a set of grants.
 pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
     for event in events {
         if let Event::RoleGranted {
@@ -143,6 +143,22 @@ pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
             grants.set(user, *role, Some(*since));
         } else if let Event::RoleRevoked { user, role, .. } = event {
             grants.set(user, *role, None);
+        } else if let Event::GrantsRestored { changes } = event {
+            for GrantChange { user, role, since } in changes {
+                grants.set(user, *role, *since);
+            }
         }
     }
+}
+
+/// The roles that these events made, which SQL has to have.
+pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, Role)> {
+    events.iter().filter_map(|event| {
+        if let Event::RoleGranted { user, role, .. } | Event::RoleRevoked { user, role, .. } = event
+        {
+            Some((user, *role))
+        } else {
+            None
+        }
+    })
 }

@@ -88,10 +88,10 @@ impl Loaded {
     }
 
     /// Decides the messages on the newest state and appends what they cause as one commit, again on
-    /// what was missed if another node was faster.
-    pub(super) async fn commit(&mut self, messages: Vec<Message>, authority: Authority) {
+    /// what was missed if another node was faster. `false` when the store refused.
+    pub(super) async fn commit(&mut self, messages: Vec<Message>, authority: Authority) -> bool {
         if messages.is_empty() {
-            return;
+            return true;
         }
         let id = self.parts.ids.commit();
         let (requests, replies): (Vec<_>, Vec<_>) = messages
@@ -102,17 +102,20 @@ impl Loaded {
             let now = self.parts.clock.now();
             let (draft, outcomes) = self.draft(&requests, now, authority);
             let Some((commit, after)) = draft.into_commit(id, now) else {
-                return self.finish(None, join(replies, outcomes));
+                self.finish(None, join(replies, outcomes));
+                return true;
             };
             let commit = Arc::new(commit);
             match self.parts.store.append(&commit, &after).await {
                 Ok(Appended::Accepted) => {
                     self.replica.advance(after);
-                    return self.finish(Some(commit), join(replies, outcomes));
+                    self.finish(Some(commit), join(replies, outcomes));
+                    return true;
                 }
                 Ok(Appended::Conflict(missed)) => self.catch_up(missed),
                 Err(error) => {
                     tracing::warn!(room.id = %self.key, %error, "a commit was not accepted");
+                    self.pause();
                     break;
                 }
             }
@@ -122,6 +125,7 @@ impl Loaded {
             .map(|reply| refused(reply, STORE_DOWN))
             .collect();
         self.finish(None, refused);
+        false
     }
 
     fn draft(
@@ -178,9 +182,6 @@ impl Loaded {
         self.sink
             .publish(self.replica.room(), commit.as_deref(), now);
         self.note_emptiness();
-        if let Some(commit) = &commit {
-            self.confirm_creator(commit);
-        }
         self.record(commit, later);
     }
 

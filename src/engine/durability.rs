@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use super::actor::{Confirmed, Loaded};
+use futures_util::StreamExt;
+
+use super::actor::Loaded;
 use super::authority;
 use super::committing::{Authority, DATABASE_DOWN, answer};
 use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
+use crate::domain::grant::Grants;
 use crate::domain::id::Revision;
-use crate::domain::room::{Actor, Command, Commit, Event, decide};
+use crate::domain::room::{Actor, Command, Commit, GrantChange, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
 #[derive(Debug)]
@@ -26,6 +29,10 @@ impl Loaded {
             return;
         };
         let claims = matches!(entry, LedgerEntry::Claim { .. });
+        // What was decided before has to reach SQL before.
+        while let Some((pending, result)) = self.recording.next().await {
+            self.recorded(pending, result).await;
+        }
         let now = self.parts.clock.now();
         let allowed = decide(self.room(), actor, command, now);
         if allowed.as_ref().is_ok_and(|events| !events.is_empty()) {
@@ -87,6 +94,7 @@ impl Loaded {
             }
             return;
         }
+        self.unconfirmed.extend(commit.clone());
         self.recording.push_back(Box::pin(async move {
             let result = directory.record(&key, entries).await;
             (
@@ -100,16 +108,6 @@ impl Loaded {
         }));
     }
 
-    /// Creators come from SQL, so the room has nothing to wait for.
-    pub(super) fn confirm_creator(&mut self, commit: &Commit) {
-        for event in &commit.events {
-            if let Event::MeetingAdopted { creator, .. } | Event::MeetingClaimed { creator } = event
-            {
-                self.confirmed.creator = Some(creator.clone());
-            }
-        }
-    }
-
     /// SQL has answered: so can we.
     pub(super) async fn recorded(&mut self, pending: Pending, result: Result<(), DirectoryError>) {
         let Pending {
@@ -118,14 +116,20 @@ impl Loaded {
             replies,
         } = pending;
         let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
+        if commit.is_some() {
+            self.unconfirmed.pop_front();
+        }
         match &result {
-            Ok(()) => authority::fold(&mut self.confirmed.grants, events),
+            Ok(()) => authority::fold(&mut self.confirmed, events),
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "roles could not be made durable");
-                self.must_restore |= events.iter().any(authority::is_durable);
+                let lost =
+                    authority::changed_roles(events).map(|(user, role)| (user.clone(), role));
+                self.to_undo.extend(lost);
             }
         }
-        let durable = result.is_ok() && !self.must_restore;
+        // A repeated command made nothing of its own: it is as durable as what it repeats.
+        let durable = result.is_ok() && (commit.is_some() || self.to_undo.is_empty());
         let mut answers = Vec::new();
         for (reply, outcome) in replies {
             let outcome = if durable {
@@ -138,25 +142,44 @@ impl Loaded {
         if !answers.is_empty() {
             self.sink.publish(self.replica.room(), None, answers);
         }
-        if self.must_restore && self.recording.is_empty() {
-            self.must_restore = false;
-            let Confirmed { grants, creator } = self.confirmed.clone();
-            let command = Command::RestoreGrants {
-                grants: Box::new(grants),
-                creator,
-            };
-            let request = Request::Change {
-                actor: Actor::System,
-                command,
-            };
-            self.commit(
-                vec![Message {
-                    request,
-                    reply: ReplyTo::Nobody,
-                }],
-                Authority::Unchecked,
-            )
-            .await;
+        self.undo().await;
+    }
+
+    /// Takes back what could not be made durable, once nothing is under way that it might undo too.
+    /// Tried again until the store takes it.
+    pub(super) async fn undo(&mut self) {
+        if self.to_undo.is_empty() || !self.recording.is_empty() {
+            return;
         }
+        let changes = self.to_undo.iter().map(|(user, role)| GrantChange {
+            user: user.clone(),
+            role: *role,
+            since: self.confirmed.of(user).since(*role),
+        });
+        let command = Command::RestoreGrants {
+            changes: changes.collect(),
+        };
+        let request = Request::Change {
+            actor: Actor::System,
+            command,
+        };
+        let message = Message {
+            request,
+            reply: ReplyTo::Nobody,
+        };
+        if self.commit(vec![message], Authority::Unchecked).await {
+            self.to_undo.clear();
+        }
+    }
+
+    /// What SQL holds, as far as a snapshot tells: not what this node is still writing.
+    pub(super) fn confirm_snapshot(&mut self, grants: &Grants) {
+        let mut confirmed = grants.clone();
+        for commit in &self.unconfirmed {
+            for (user, role) in authority::changed_roles(&commit.events) {
+                confirmed.set(user, role, self.confirmed.of(user).since(role));
+            }
+        }
+        self.confirmed = confirmed;
     }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::actor::{Confirmed, Loaded};
+use super::actor::Loaded;
 use super::authority;
 use super::store::Missed;
-use crate::domain::room::{Commit, Gap};
+use crate::domain::room::{Commit, Gap, Room};
 
 impl Loaded {
     /// Another node's commit.
@@ -17,12 +17,25 @@ impl Loaded {
         }
     }
 
-    pub(super) fn adopted(&mut self, commit: &Commit) {
-        authority::fold(&mut self.confirmed.grants, &commit.events);
-        self.confirm_creator(commit);
+    fn adopted(&mut self, commit: &Arc<Commit>) {
         self.sink
             .publish(self.replica.room(), Some(commit), Vec::new());
         self.note_emptiness();
+        if commit.id.node == self.parts.ids.node() {
+            // Ours after all: the store had taken it, but we never heard so. SQL has not.
+            self.record(Some(commit.clone()), Vec::new());
+        } else {
+            authority::fold(&mut self.confirmed, &commit.events);
+        }
+    }
+
+    /// Takes over what the store holds, if that is more than the replica.
+    pub(super) async fn compare(&mut self, stored: Room) {
+        if stored.epoch == self.room().epoch && stored.head == self.room().head {
+            return;
+        }
+        let (held, found) = (self.room().rev, stored.rev);
+        self.resynchronise(Gap::Missing { held, found }).await;
     }
 
     pub(super) async fn resynchronise(&mut self, gap: Gap) {
@@ -46,7 +59,7 @@ impl Loaded {
                 }
             }
             Missed::Snapshot(room) => {
-                self.confirmed = Confirmed::of(&room);
+                self.confirm_snapshot(&room.grants);
                 self.replica.advance(*room);
                 self.sink.resync(self.replica.room());
                 self.note_emptiness();

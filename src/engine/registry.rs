@@ -1,7 +1,7 @@
 //! The rooms that are loaded on this node, and the way to each.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
@@ -154,7 +154,7 @@ impl Rooms {
         let handle = RoomHandle { sender };
         let sent = handle.send(message);
         let unload = Unload {
-            table: self.table.clone(),
+            table: Arc::downgrade(&self.table),
             key: key.clone(),
         };
         let actor = RoomActor::new(key.clone(), self.parts.clone(), inbox, unload);
@@ -231,7 +231,8 @@ impl RoomHandle {
 /// Lets a room take itself out of the table.
 #[derive(Debug)]
 pub(super) struct Unload {
-    table: Arc<Table>,
+    /// Not an owner: when the node lets go of its rooms, their inboxes close and they end.
+    table: Weak<Table>,
     key: RoomKey,
 }
 
@@ -239,7 +240,10 @@ impl Unload {
     /// Takes the room out if nothing is waiting in its inbox. Senders hold the same lock, so nothing
     /// can slip in between the look and the removal.
     pub(super) fn unload_if_idle(&self, inbox: &mpsc::Receiver<Message>) -> bool {
-        let mut table = lock(&self.table);
+        let Some(table) = self.table.upgrade() else {
+            return true;
+        };
+        let mut table = lock(&table);
         let idle = inbox.is_empty();
         if idle {
             table.remove(&self.key);
@@ -249,7 +253,9 @@ impl Unload {
 
     /// Takes the room out whatever is waiting.
     pub(super) fn unload(&self) {
-        lock(&self.table).remove(&self.key);
+        if let Some(table) = self.table.upgrade() {
+            lock(&table).remove(&self.key);
+        }
     }
 }
 

@@ -22,8 +22,9 @@ pub enum StoreError {
 pub struct Opened {
     /// The room as it is.
     pub room: Room,
-    /// Commits of other nodes from here on, in order. A commit may be missing when the node was too
-    /// slow to read: its revision tells, and [`RoomStore::since`] fills the hole.
+    /// Commits of other nodes from here on, in order. A commit may be missing: its revision tells,
+    /// and [`RoomStore::since`] fills the hole. A feed that ends says that the node was too slow: it
+    /// has to open the room again.
     pub feed: mpsc::Receiver<Arc<Commit>>,
 }
 

@@ -73,6 +73,8 @@ struct Out {
     queue: VecDeque<Bytes>,
     queued: usize,
     behind: bool,
+    /// Bytes of answers to a reader that is behind.
+    owed: usize,
     flushing: bool,
     library: Option<Waker>,
 }
@@ -105,6 +107,7 @@ impl Wire {
             queue: VecDeque::new(),
             queued: 0,
             behind: false,
+            owed: 0,
             flushing: false,
             library: None,
         };
@@ -134,8 +137,8 @@ impl Wire {
     }
 
     /// Writes what happened and what is answered, or queues what the socket does not take. A reader
-    /// that has fallen behind still gets its answers, within twice the limit: one that sends commands
-    /// without ever reading is cut off.
+    /// that has fallen behind still gets its answers, up to the limit once more: one that sends
+    /// commands without ever reading is cut off.
     pub fn send(self: &Arc<Self>, events: &[Bytes], answers: &[Bytes]) -> Sent {
         let mut out = self.out();
         match &mut out.phase {
@@ -154,15 +157,19 @@ impl Wire {
         let was_behind = out.behind;
         out.behind = was_behind || out.queued > self.limit;
         if !out.behind {
+            out.owed = 0;
             match (events, answers) {
                 (events, []) => self.write(&mut out, events),
                 ([], answers) => self.write(&mut out, answers),
                 (events, answers) => self.write(&mut out, &[events, answers].concat()),
             }
-        } else if out.queued > self.limit.saturating_mul(2) {
-            self.close(&mut out);
         } else if !answers.is_empty() {
+            let more: usize = answers.iter().map(Bytes::len).sum();
+            out.owed = out.owed.saturating_add(more);
             self.write(&mut out, answers);
+            if out.owed > self.limit {
+                self.close(&mut out);
+            }
         }
         match (&out.phase, out.behind, was_behind) {
             (Phase::Closed, _, _) => Sent::Closed,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::mpsc;
 
-use crate::domain::id::{NodeId, Revision, RoomKey};
+use crate::domain::id::{CommitId, NodeId, Revision, RoomKey};
 use crate::domain::room::{Commit, Replica, Room};
 use crate::engine::store::{Appended, Missed, Opened, RoomStore, StoreError};
 
@@ -59,12 +59,7 @@ impl Stored {
             .log
             .front()
             .map_or(room.rev, |oldest| oldest.rev.saturating_sub(1));
-        let ours = self
-            .log
-            .iter()
-            .find(|commit| commit.rev == rev)
-            .map(|commit| commit.id);
-        let forked = rev > kept && rev == replica.rev && ours != replica.head;
+        let forked = rev >= kept && rev == replica.rev && self.head_at(rev) != replica.head;
         if room.epoch != replica.epoch || rev < kept || rev > room.rev || forked {
             return Missed::Snapshot(Box::new(room.clone()));
         }
@@ -77,16 +72,20 @@ impl Stored {
         )
     }
 
+    /// The last commit up to this revision, as far as the log tells.
+    fn head_at(&self, rev: Revision) -> Option<CommitId> {
+        let next = self.log.iter().find(|commit| commit.rev > rev);
+        next.map_or(self.replica.room().head, |commit| commit.parent)
+    }
+
     fn publish(&mut self, commit: &Arc<Commit>) {
         self.subscribers.retain(|(node, subscriber)| {
             if *node == commit.id.node {
                 return !subscriber.is_closed();
             }
-            // A full feed drops the commit: the subscriber sees the hole in the revisions.
-            !matches!(
-                subscriber.try_send(commit.clone()),
-                Err(mpsc::error::TrySendError::Closed(_))
-            )
+            // A full feed ends: its reader learns that it has missed something, even if nothing
+            // more happens in the room.
+            subscriber.try_send(commit.clone()).is_ok()
         });
     }
 }

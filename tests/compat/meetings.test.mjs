@@ -173,7 +173,7 @@ suite('managing meetings', { variants: ONE, settings: { AUTH__HS256_SECRET: SECR
     const { status, body } = await as(stage, 'ann').get(`/api/meetings/${id}/audit`);
     assert.equal(status, 200, JSON.stringify(body));
     const entries = listIn(body, 'entries', 'audit', 'events', 'items').map((entry) => JSON.stringify(entry));
-    assert.ok(entries.filter((text) => text.includes('"bob"') && text.includes('"ann"')).length >= 2, entries.join('\n'));
+    assert.ok(entries.filter((text) => text.includes('"bob"') && text.includes('"user:ann"')).length >= 2, entries.join('\n'));
     expectProblem(await as(stage, 'eve').get(`/api/meetings/${id}/audit`), [403, 404]);
   });
 });

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::command::GrantChange;
 use super::event::Event;
 use super::event::HostChangeCause;
 use super::state::{HostSeat, Room, Status};
@@ -48,9 +49,11 @@ impl Room {
             Event::RoleRevoked { user, role, .. } => {
                 Arc::make_mut(&mut self.grants).set(user, *role, None);
             }
-            Event::GrantsRestored { grants, creator } => {
-                self.grants = Arc::new((**grants).clone());
-                self.creator.clone_from(creator);
+            Event::GrantsRestored { changes } => {
+                let grants = Arc::make_mut(&mut self.grants);
+                for GrantChange { user, role, since } in changes {
+                    grants.set(user, *role, *since);
+                }
                 self.take_host_seat();
             }
             Event::HostVacated { deadline } => {

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::grant::Grants;
 use crate::domain::id::{ConnectionId, NodeId, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::RoleChange;
+use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
 
 /// Who wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +86,20 @@ pub enum Command {
         /// The policy with the meeting's own settings.
         policy: Box<RoomPolicy>,
     },
-    /// Authority could not be made durable: go back to what SQL holds.
+    /// Roles could not be made durable: they go back to what SQL holds.
     RestoreGrants {
-        /// The durable grants.
-        grants: Box<Grants>,
-        /// The durable creator.
-        creator: Option<UserId>,
+        /// Which, and what SQL holds of each.
+        changes: Vec<GrantChange>,
     },
+}
+
+/// One role of one user as it is from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantChange {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub role: Role,
+    /// Held since then, or not at all.
+    pub since: Option<Timestamp>,
 }

@@ -1,6 +1,6 @@
 //! `decide`: whether a command is allowed, and what then happens.
 
-use super::command::{Actor, Command};
+use super::command::{Actor, Command, GrantChange};
 use super::draft::Draft;
 use super::event::{By, Event, LeaveReason};
 use super::state::{Room, Status};
@@ -52,10 +52,13 @@ pub(super) fn into_draft(
                 draft.record(Event::MeetingAdopted { creator, policy });
             }
         }
-        Command::RestoreGrants { grants, creator } => {
-            if *draft.room().grants != **grants || draft.room().creator != *creator {
-                let (grants, creator) = (grants.clone(), creator.clone());
-                draft.record(Event::GrantsRestored { grants, creator });
+        Command::RestoreGrants { changes } => {
+            let differs = |change: &&GrantChange| {
+                draft.room().grants.of(&change.user).since(change.role) != change.since
+            };
+            let changes: Vec<GrantChange> = changes.iter().filter(differs).cloned().collect();
+            if !changes.is_empty() {
+                draft.record(Event::GrantsRestored { changes });
             }
         }
     }

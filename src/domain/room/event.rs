@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::command::Actor;
-use crate::domain::grant::Grants;
+use super::command::{Actor, GrantChange};
 use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, UserId};
 use crate::domain::participant::{Connection, LostConnection, MediaChanges, Participant, Profile};
 use crate::domain::policy::RoomPolicy;
@@ -174,12 +173,10 @@ pub enum Event {
         /// By whom.
         by: By,
     },
-    /// The grants are what SQL holds; recent ones could not be made durable.
+    /// Some grants are again what SQL holds; they could not be made durable.
     GrantsRestored {
-        /// All grants, complete.
-        grants: Box<Grants>,
-        /// The creator that SQL holds.
-        creator: Option<UserId>,
+        /// Those that changed.
+        changes: Vec<GrantChange>,
     },
     /// No host is left; the role grace runs.
     HostVacated {

@@ -31,7 +31,7 @@ fn join(index: usize, connection: u64) -> Step {
     let join = Join {
         user: user(index),
         // Each user has its own connections, as sockets do.
-        connection: ConnectionId(connection + 100 * index as u64),
+        connection: ConnectionId(connection + 100 * u64::try_from(index).unwrap()),
         node: NodeId(1),
         profile: Profile {
             name: USERS[index].into(),
@@ -44,7 +44,8 @@ fn join(index: usize, connection: u64) -> Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let who = 0..USERS.len();
-    let connection = (0..USERS.len(), 0..3_u64).prop_map(|(u, c)| ConnectionId(c + 100 * u as u64));
+    let connection = (0..USERS.len(), 0..3_u64)
+        .prop_map(|(u, c)| ConnectionId(c + 100 * u64::try_from(u).unwrap()));
     let change = (any::<bool>(), any::<bool>()).prop_map(|(host, grant)| RoleChange {
         role: if host { Role::Host } else { Role::CoHost },
         grant,
@@ -191,9 +192,9 @@ fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, eve
             assert!(after.rank_of(&join.user).is_moderator(), "over capacity");
         }
     }
-    assert_eq!(
-        before.status == Status::Ended && after.status == Status::Open,
-        false
+    assert!(
+        before.status == Status::Open || after.status == Status::Ended,
+        "an end is final"
     );
 }
 

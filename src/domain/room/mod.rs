@@ -24,7 +24,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Actor, Command, Join, LossCause};
+pub use command::{Actor, Command, GrantChange, Join, LossCause};
 pub use decide::decide;
 pub use draft::Draft;
 pub use event::{By, Commit, Event, HostChangeCause, LeaveReason};
