@@ -1,5 +1,6 @@
 //! Opening the database.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -36,7 +37,12 @@ pub(super) async fn open(
         for name in migration::migrate(&writer).await? {
             tracing::info!(migration = %name, "applied");
         }
-        let reader = connect(options, options.max_connections, Role::Reader).await?;
+        // A database in memory belongs to one connection.
+        let reader = if options.url.expose_secret().contains(":memory:") {
+            writer.clone()
+        } else {
+            connect(options, options.max_connections, Role::Reader).await?
+        };
         Ok((reader, writer))
     };
     open.await.map_err(|error: DbErr| directory_error(&error))
@@ -58,6 +64,7 @@ async fn connect(
     connections: u32,
     role: Role,
 ) -> Result<DatabaseConnection, DbErr> {
+    prepare_file(options.url.expose_secret())?;
     let mut connect = ConnectOptions::new(options.url.expose_secret().to_owned());
     let (wait, full) = (options.acquire_timeout, options.sqlite_full_sync);
     connect
@@ -85,4 +92,35 @@ async fn connect(
             }
         });
     Database::connect(connect).await
+}
+
+/// Makes the folder of a SQLite file that may be created, and says what is missing of one that may
+/// not.
+fn prepare_file(url: &str) -> Result<(), DbErr> {
+    let Some(rest) = url
+        .strip_prefix("sqlite:")
+        .filter(|rest| !rest.contains(":memory:"))
+    else {
+        return Ok(());
+    };
+    let (path, query) = rest
+        .trim_start_matches("//")
+        .split_once('?')
+        .unwrap_or((rest, ""));
+    let path = Path::new(path.trim_start_matches("//"));
+    if query.split('&').any(|pair| pair == "mode=rwc") {
+        let folder = path.parent().unwrap_or(path);
+        return std::fs::create_dir_all(folder).map_err(|error| {
+            DbErr::Custom(format!(
+                "the database's folder cannot be made: {}",
+                error.kind()
+            ))
+        });
+    }
+    if path.exists() {
+        return Ok(());
+    }
+    Err(DbErr::Custom(
+        "there is no such file; add ?mode=rwc to have it made".to_owned(),
+    ))
 }

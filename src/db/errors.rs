@@ -14,6 +14,9 @@ pub(super) fn directory_error(error: &DbErr) -> DirectoryError {
 
 /// The database's own sentence; never a driver's, which may quote what was sent.
 fn reason(error: &DbErr) -> String {
+    if let DbErr::Custom(ours) = error {
+        return ours.clone();
+    }
     let (DbErr::Conn(runtime) | DbErr::Exec(runtime) | DbErr::Query(runtime)) = error else {
         return "the query failed".to_owned();
     };

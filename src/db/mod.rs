@@ -101,6 +101,7 @@ impl SqlDirectory {
             window: options.write_window,
             batch: options.write_batch,
             flushed: Instant::now(),
+            tracker: tracker.clone(),
         }));
         let jobs = Mutex::new(Some(jobs));
         Ok(Arc::new(Self {
@@ -133,6 +134,12 @@ impl SqlDirectory {
         }
         errors::ignore("closing the database", self.reader.close_by_ref().await);
         self.tracker.close();
+    }
+
+    /// The meeting as every write that was asked for before leaves it.
+    async fn current(&self, key: &RoomKey) -> Result<Option<Meeting>, DirectoryError> {
+        self.write(Vec::new(), true).await?;
+        read::meeting(&self.reader, key).await
     }
 
     async fn write(&self, ops: Vec<Op>, urgent: bool) -> Result<(), DirectoryError> {
@@ -199,7 +206,8 @@ impl Directory for SqlDirectory {
         change: &MeetingChange,
         audit: Vec<AuditRow>,
     ) -> Result<Option<Arc<Meeting>>, DirectoryError> {
-        if self.meeting(key).await?.is_none() {
+        if self.current(key).await?.is_none() {
+            self.cache.invalidate(key);
             return Ok(None);
         }
         let mut ops = vec![Op::Update(key.clone(), change.clone(), self.clock.now())];
@@ -210,7 +218,8 @@ impl Directory for SqlDirectory {
     }
 
     async fn delete(&self, key: &RoomKey, audit: AuditRow) -> Result<bool, DirectoryError> {
-        if self.meeting(key).await?.is_none() {
+        if self.current(key).await?.is_none() {
+            self.cache.invalidate(key);
             return Ok(false);
         }
         let deleted = Op::Delete(key.clone(), self.clock.now());
@@ -229,6 +238,9 @@ impl Directory for SqlDirectory {
     }
 
     async fn record(&self, key: &RoomKey, entries: Vec<LedgerEntry>) -> Result<(), DirectoryError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
         let changes_meeting = entries
             .iter()
             .any(|entry| matches!(entry, LedgerEntry::End { .. } | LedgerEntry::Claim { .. }));

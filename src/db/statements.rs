@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use entity::{audit, grants, meetings, write_probe};
 use sea_orm::DbBackend;
@@ -75,11 +75,14 @@ pub(super) fn transaction<'a>(
     };
     let mut sql = vec![begin.to_owned()];
     let mut add = |statement: &dyn Fn() -> String| sql.push(statement());
-    let inserts: Vec<&Meeting> = ops.clone().filter_map(insert_of).collect();
-    if !inserts.is_empty() {
-        add(&|| text(backend, &insert_meetings(&inserts)));
-    }
+    let mut inserts: Vec<&Meeting> = Vec::new();
     for op in ops.clone() {
+        // Insertions that follow each other share a statement; everything else keeps its order.
+        if insert_of(op).is_none() && is_about_meeting(op) && !inserts.is_empty() {
+            add(&|| text(backend, &insert_meetings(&inserts)));
+            inserts.clear();
+        }
+        inserts.extend(insert_of(op));
         match op {
             Op::Claim(meeting) => add(&|| text(backend, &claim(meeting))),
             Op::Update(key, change, at) => add(&|| text(backend, &update(key, change, *at))),
@@ -87,6 +90,9 @@ pub(super) fn transaction<'a>(
             Op::Delete(key, at) => add(&|| text(backend, &delete(key, *at))),
             Op::Insert(_) | Op::Grant(..) | Op::Audit(..) => {}
         }
+    }
+    if !inserts.is_empty() {
+        add(&|| text(backend, &insert_meetings(&inserts)));
     }
     let (held, revoked) = split_grants(ops.clone());
     if !held.is_empty() {
@@ -109,6 +115,10 @@ const fn insert_of(op: &Op) -> Option<&Meeting> {
     } else {
         None
     }
+}
+
+const fn is_about_meeting(op: &Op) -> bool {
+    !matches!(op, Op::Grant(..) | Op::Audit(..))
 }
 
 const fn audit_of(op: &Op) -> Option<(&RoomKey, &AuditRow)> {
@@ -317,11 +327,14 @@ fn insert_audit(rows: &[(&RoomKey, &AuditRow)]) -> InsertStatement {
 fn audit_id(at: Timestamp) -> String {
     static PROCESS: LazyLock<[u8; 16]> = LazyLock::new(|| Uuid::new_v4().into_bytes());
     static COUNT: AtomicU32 = AtomicU32::new(0);
+    static LATEST: AtomicU64 = AtomicU64::new(0);
+    // Never earlier than the row before, or the order of reading would not be that of writing.
+    let millis = Ord::max(LATEST.fetch_max(at.0, Ordering::Relaxed), at.0);
     let mut bytes = [0; 10];
     let (count, own) = bytes.split_at_mut(4);
     count.copy_from_slice(&(COUNT.fetch_add(1, Ordering::Relaxed) & 0x0fff_ffff).to_be_bytes());
     own.copy_from_slice(PROCESS.first_chunk::<6>().unwrap_or(&[0; 6]));
-    Builder::from_unix_timestamp_millis(at.0, &bytes)
+    Builder::from_unix_timestamp_millis(millis, &bytes)
         .into_uuid()
         .to_string()
 }

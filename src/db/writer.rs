@@ -12,6 +12,7 @@ use std::time::Duration;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use super::errors::{directory_error, ignore};
 use super::statements::{Op, probe, text, transaction};
@@ -21,8 +22,8 @@ use crate::engine::directory::DirectoryError;
 /// How often a database that took no writes is tried again.
 const PROBE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Flushes between two checkpoints of SQLite's write-ahead log.
-const CHECKPOINT_EVERY: u32 = 512;
+/// Least time between two checkpoints of SQLite's write-ahead log.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One call's writes and who waits for them.
 #[derive(Debug)]
@@ -44,25 +45,38 @@ pub(super) struct Writer {
     pub(super) batch: usize,
     /// When the last flush ended.
     pub(super) flushed: Instant,
+    /// Where checkpoints run.
+    pub(super) tracker: TaskTracker,
 }
 
 /// Writes until nobody can ask for it any more.
 pub(super) async fn run(mut writer: Writer) {
-    let mut flushes: u32 = 0;
-    while let Some(first) = writer.inbox.recv().await {
-        let jobs = writer.collect(first).await;
-        writer.flush(jobs).await;
-        writer.flushed = Instant::now();
-        flushes = flushes.saturating_add(1);
-        if flushes >= CHECKPOINT_EVERY {
-            flushes = 0;
-            writer.checkpoint().await;
+    let mut checkpoint_due: Option<Instant> = None;
+    loop {
+        let next = async {
+            match checkpoint_due {
+                Some(due) => timeout_at(due, writer.inbox.recv()).await,
+                None => Ok(writer.inbox.recv().await),
+            }
+        };
+        match next.await {
+            Ok(Some(first)) => {
+                let jobs = writer.collect(first).await;
+                writer.flush(jobs).await;
+                writer.flushed = Instant::now();
+                checkpoint_due.get_or_insert_with(|| Instant::now() + CHECKPOINT_INTERVAL);
+            }
+            Ok(None) => break,
+            Err(_due) => {}
+        }
+        if checkpoint_due.is_some_and(|due| due <= Instant::now()) {
+            checkpoint_due = None;
+            writer.checkpoint();
         }
         if !writer.writable.load(Ordering::Relaxed) {
             writer.recover().await;
         }
     }
-    writer.checkpoint().await;
     ignore("closing the writer", writer.database.close_by_ref().await);
 }
 
@@ -166,13 +180,15 @@ impl Writer {
         }
     }
 
-    /// Moves the write-ahead log into the database without stopping anybody.
-    async fn checkpoint(&self) {
-        if let Some(database) = &self.checkpoints {
-            let done = database
-                .execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)")
-                .await;
-            ignore("a checkpoint", done);
+    /// Moves the write-ahead log into the database, beside the writes: it waits for the disk.
+    fn checkpoint(&self) {
+        if let Some(database) = self.checkpoints.clone() {
+            self.tracker.spawn(async move {
+                let done = database
+                    .execute_unprepared("PRAGMA wal_checkpoint(PASSIVE)")
+                    .await;
+                ignore("a checkpoint", done);
+            });
         }
     }
 }

@@ -2,9 +2,9 @@
 #![cfg(test)]
 
 mod architecture;
+mod directory;
+mod docs;
 mod engine;
 mod store;
 mod support;
 mod wire;
-// mod directory;
-mod docs;

@@ -88,7 +88,6 @@ async fn a_lost_row_of_the_audit_does_not_hide_a_lost_role() {
     world.directory.was_asked(3).await;
     world.directory.says(Verdict::Lost);
     world.directory.says(Verdict::Lost);
-    world.directory.ends_writes(Verdict::Kept);
     assert_eq!(
         node.answer(role).await.unwrap_err().kind(),
         Kind::Unavailable
