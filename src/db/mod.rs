@@ -1,7 +1,7 @@
 //! The [`Directory`] over SQL: SQLite by default, PostgreSQL alike.
 //!
 //! Reads go to a pool. Writes go to one writer, which puts everything that waits into one
-//! transaction: see [`writer`].
+//! transaction: see `writer`.
 
 mod connect;
 mod errors;

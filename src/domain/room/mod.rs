@@ -1,8 +1,8 @@
 //! A room as a log: commands are decided into events, events are applied to the state.
 //!
 //! [`decide`](decide::decide) and [`Room::apply`](state::Room::apply) are the whole truth about what
-//! may happen in a room. A [`Draft`](draft::Draft) collects what several commands decide into one
-//! [`Commit`](event::Commit); a [`Replica`](replica::Replica) folds commits and finds gaps.
+//! may happen in a room. A [`Draft`] collects what several commands decide into one
+//! [`Commit`]; a [`Replica`] folds commits and finds gaps.
 
 pub mod command;
 pub mod decide;

@@ -8,7 +8,7 @@ use usher::engine::directory::LedgerEntry;
 use crate::support::directory::Verdict;
 use crate::support::node::World;
 use crate::support::people::{
-    MAKE_COHOST, MAKE_HOST, START, is_cohost, is_host, mute, names, user,
+    MAKE_COHOST, MAKE_HOST, START, acting, change_role, is_cohost, is_host, mute, names, user,
 };
 use crate::support::settled;
 
@@ -89,6 +89,26 @@ async fn who_asks_for_the_same_role_again_is_acked_no_earlier_than_it_is_durable
     world.directory.says(Verdict::Kept);
     node.answer(first).await.unwrap();
     node.answer(again).await.unwrap();
+}
+
+/// The same on two nodes: the second one sees the role, and knows nothing of the write.
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_the_same_role_on_another_node_is_acked_no_earlier_than_it_is_durable() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("cy").await.unwrap();
+    world.directory.holds_writes();
+    let first = one.asks_for_role("ann", "bob", MAKE_HOST);
+    two.sink.commit_with(grants_a_role).await;
+    let again = change_role("bob", MAKE_HOST);
+    let again = two.send(two.connection_of("ann"), acting("ann"), again);
+    settled().await;
+    assert_eq!(two.answer_yet(again), None, "acked before it was durable");
+    world.directory.ends_writes(Verdict::Kept);
+    world.directory.says(Verdict::Kept);
+    one.answer(first).await.unwrap();
+    two.answer(again).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

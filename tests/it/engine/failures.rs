@@ -151,3 +151,46 @@ async fn an_empty_room_that_cannot_be_forgotten_is_forgotten_later() {
     assert!(node.rooms.is_empty());
     assert!(world.store.log(&world.key).await.unwrap().is_empty());
 }
+
+/// The store has taken a join whose answer was lost. Everybody sees Bob but his own node, which has
+/// to find out by itself: Bob may never ask again.
+#[tokio::test(start_paused = true)]
+async fn a_commit_that_was_accepted_unheard_is_found_out_although_nobody_asks() {
+    let (world, store) = on_a_breakable_store();
+    let (one, two) = (world.node(1), world.node(2));
+    one.joins("ann").await.unwrap();
+    two.joins("zoe").await.unwrap();
+    settled().await;
+    store.is(Mood::LosingOneAnswer);
+    assert!(one.joins("bob").await.is_err());
+    settled().await;
+    assert_eq!(names(&two.room().await), ["ann", "zoe", "bob"]);
+    world.seconds_pass(15);
+    settled().await;
+    assert_eq!(one.room().await, two.room().await);
+}
+
+/// The feed has ended and the store does not answer: that is no reason to let people wait.
+#[tokio::test(start_paused = true)]
+async fn while_the_room_cannot_be_opened_again_people_are_refused_and_not_kept_waiting() {
+    let (world, store) = on_a_breakable_store();
+    let node = world.node(1);
+    node.everybody_joins(&["ann", "bob"]).await;
+    let before = node.room().await;
+    store.loses_the_feed_of(node.id, &before).await;
+    store.is(Mood::Refusing);
+    settled().await;
+    assert_eq!(
+        node.joins("cy").await.unwrap_err().kind(),
+        Kind::Unavailable
+    );
+    assert_eq!(node.room().await, before, "and can still be read");
+    store.is(Mood::Well);
+    world.seconds_pass(5);
+    settled().await;
+    node.joins("cy").await.unwrap();
+    let two = world.node(2);
+    two.joins("dee").await.unwrap();
+    settled().await;
+    assert_eq!(node.room().await, two.room().await);
+}

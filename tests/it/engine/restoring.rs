@@ -171,6 +171,36 @@ async fn a_snapshot_makes_nothing_durable() {
     );
 }
 
+/// The same, while the role is not only on its way but lost, and waits to be undone.
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_does_not_hide_a_role_that_has_to_be_undone() {
+    let store = BreakableStore::keeping(1);
+    let mut world = World::of_ann();
+    world.store = store.clone();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob", "cy"]).await;
+    two.joins("dee").await.unwrap();
+    world.directory.holds_writes();
+    let lost = one.asks_for_role("ann", "bob", MAKE_HOST);
+    world.directory.was_asked(1).await;
+    let kept = one.asks_for_role("ann", "cy", MAKE_COHOST);
+    world.directory.was_asked(2).await;
+    world.directory.says(Verdict::Lost);
+    assert!(one.answer(lost).await.is_err());
+    store.holds_commits_of_node_one();
+    let muted = one.says("ann", mute(false));
+    store.is_waited_for_by_node_one().await;
+    two.everybody_joins(&["eve", "fay", "gus"]).await;
+    store.releases_commits_of_node_one();
+    one.answer(muted).await.unwrap();
+    world.directory.says(Verdict::Kept);
+    one.answer(kept).await.unwrap();
+    settled().await;
+    let room = one.room().await;
+    assert!(is_cohost(&room, "cy"));
+    assert!(!is_host(&room, "bob"), "refused, and yet a host");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lost_role_does_not_cost_the_first_joiner_the_meeting() {
     let mut world = World::new();
@@ -254,6 +284,28 @@ async fn a_role_whose_commit_was_accepted_unheard_is_durable_before_it_is_acked(
         1,
         "it took effect once"
     );
+    assert!(
+        world.directory.holds_grant(&world.key, "bob", Role::Host),
+        "acked, not durable"
+    );
+}
+
+/// The same, but the node learns of its own commit from a snapshot, which names no commits.
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_found_in_a_snapshot_is_durable_before_it_is_acked() {
+    let store = BreakableStore::keeping(1);
+    let mut world = World::of_ann();
+    world.store = store.clone();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("cy").await.unwrap();
+    settled().await;
+    store.is(Mood::LosingOneAnswer);
+    assert!(one.changes_role("ann", "bob", MAKE_HOST).await.is_err());
+    two.everybody_joins(&["dee", "eve", "fay"]).await;
+    settled().await;
+    one.changes_role("ann", "bob", MAKE_HOST).await.unwrap();
+    assert!(is_host(&one.room().await, "bob"));
     assert!(
         world.directory.holds_grant(&world.key, "bob", Role::Host),
         "acked, not durable"

@@ -132,6 +132,11 @@ impl BreakableStore {
         self.appending.open();
     }
 
+    /// The connection over which this node hears of the others breaks.
+    pub(crate) async fn loses_the_feed_of(&self, node: NodeId, room: &Room) {
+        drop(self.inner.open(node, room).await.unwrap());
+    }
+
     async fn asked(&self) -> Result<(), StoreError> {
         // As over a network, others come in between.
         tokio::task::yield_now().await;

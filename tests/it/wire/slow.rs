@@ -91,6 +91,16 @@ async fn one_long_frame_is_no_reason_to_cut_anybody_off() {
     assert_eq!(pair.room_sends(&["42[\"anew\"]"]), Sent::Ok);
 }
 
+/// Nor is it one when the library's heartbeat comes in between.
+#[tokio::test]
+async fn a_heartbeat_behind_a_long_frame_cuts_nobody_off() {
+    let mut pair = Pair::open(LIMIT).await;
+    let list = event("existing-participants", 0, 4 * LIMIT);
+    assert_eq!(pair.room_sends(&[&list]), Sent::Ok);
+    pair.library_writes(&["2"]).await;
+    assert_eq!(pair.client_reads(2).await, [list, "2".to_owned()]);
+}
+
 #[tokio::test]
 async fn who_asks_without_ever_reading_is_cut_off() {
     let pair = Pair::open(LIMIT).await;
