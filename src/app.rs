@@ -114,6 +114,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
             connections: Arc::new(Semaphore::new(config.http.max_connections)),
         },
         tracker: tracker.clone(),
+        local_pages_only: secret.is_none() && !config.http.allow_unauthenticated_public,
         requests: TaskTracker::new(),
     };
     Ok(App {

@@ -1,9 +1,11 @@
 //! Starting, serving on every event loop, and stopping.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 
 use anyhow::Context;
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -28,13 +30,20 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
             store: None,
         };
         let app = app::build(config, outside).await?;
-        let address = config.http.listen;
         let stop = CancellationToken::new();
         let threads = config.http.event_loops();
-        let listener =
-            serve::bind(address, threads > 1).with_context(|| format!("listening on {address}"))?;
+        let listener = listen(config.http.listen, threads > 1)?;
+        let address = listener.local_addr().context("listening")?;
+        let done = CancellationToken::new();
         let others: Vec<_> = (1..threads)
-            .map(|_| another_loop(config, app.front.clone(), stop.clone()))
+            .map(|_| {
+                another_loop(
+                    config,
+                    address,
+                    app.front.clone(),
+                    (stop.clone(), done.clone()),
+                )
+            })
             .collect::<anyhow::Result<_>>()?;
         let verified = config.auth.hs256_secret.is_some();
         tracing::info!(%address, event_loops = threads, tokens_verified = verified, "serving");
@@ -43,17 +52,21 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
                 "no auth.hs256_secret is set: every client is believed to be who it says"
             );
         }
+        let io = app.io.clone();
         let (patience, front) = (config.http.shutdown_timeout(), app.front.clone());
         let accepting = serve::accept_and_finish(listener, front, stop.clone(), patience);
         let signalled = async {
             let result = wait_for_signal().await;
             tracing::info!("stopping");
             stop.cancel();
+            // First the sockets: a poll that waits for news is a request under way.
+            io.close().await;
             result
         };
         let ((), signalled) = tokio::join!(accepting, signalled);
         signalled?;
         drain(config, app).await;
+        done.cancel();
         for other in others {
             if other.join().is_err() {
                 tracing::error!("an event loop ended in a panic");
@@ -70,20 +83,40 @@ fn event_loop() -> anyhow::Result<Runtime> {
         .context("starting an event loop")
 }
 
+/// Listens; `shared`, so that every event loop can. Sharing would let a second server on the same
+/// address start as well, and the two split its people: the address must be free first.
+fn listen(address: SocketAddr, shared: bool) -> anyhow::Result<TcpListener> {
+    let cannot = || format!("listening on {address}");
+    let alone = serve::bind(address, false).with_context(cannot)?;
+    if !shared {
+        return Ok(alone);
+    }
+    let address = alone.local_addr().with_context(cannot)?;
+    drop(alone);
+    serve::bind(address, true).with_context(cannot)
+}
+
+/// An event loop on a thread of its own. It accepts until the first token says stop, and its rooms
+/// and connections live until the second says that everything is written.
 fn another_loop(
     config: &Config,
+    address: SocketAddr,
     front: Front,
-    stop: CancellationToken,
+    (stop, done): (CancellationToken, CancellationToken),
 ) -> anyhow::Result<thread::JoinHandle<()>> {
-    let (address, patience) = (config.http.listen, config.http.shutdown_timeout());
+    let patience = config.http.shutdown_timeout();
     let runtime = event_loop()?;
     let listener = {
         let _context = runtime.enter();
         serve::bind(address, true).with_context(|| format!("listening on {address}"))?
     };
+    let serve = async move {
+        serve::accept_and_finish(listener, front, stop, patience).await;
+        done.cancelled().await;
+    };
     thread::Builder::new()
         .name("event-loop".to_owned())
-        .spawn(move || runtime.block_on(serve::accept_and_finish(listener, front, stop, patience)))
+        .spawn(move || runtime.block_on(serve))
         .context("starting a thread")
 }
 
@@ -97,21 +130,10 @@ async fn wait_for_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ends the sockets and lets writes finish, within the time-out.
+/// Lets rooms tell SQL what they have decided and closes it, within the time-out.
 async fn drain(config: &Config, app: App) {
-    let App {
-        front,
-        rooms,
-        directory,
-        tracker,
-        io,
-    } = app;
-    tracker.close();
-    let finish = async {
-        io.close().await;
-        directory.close().await;
-    };
-    drop((front, rooms));
+    app.tracker.close();
+    let finish = app.directory.close();
     if tokio::time::timeout(config.http.shutdown_timeout(), finish)
         .await
         .is_err()

@@ -2,14 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use http::{Request, Response};
+use axum::response::IntoResponse;
+use http::{Request, Response, Uri, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::http::problem;
 use crate::socket::hub::Hub;
 use crate::socket::upgrade::{self, Engine};
 use crate::socket::wire::{Wire, WireIo};
@@ -51,6 +53,8 @@ pub struct Front {
     pub socket_path: Arc<str>,
     /// Bounds.
     pub limits: ServeLimits,
+    /// Refuse what browsers send for pages of other machines: nobody can be told apart here.
+    pub local_pages_only: bool,
     /// Where background work runs.
     pub tracker: TaskTracker,
     /// HTTP connections, for a shutdown to wait for. A WebSocket is no longer one.
@@ -162,6 +166,10 @@ impl Service<Request<Incoming>> for Front {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
+        if self.local_pages_only && is_foreign_page(&request) {
+            let refused = problem::foreign_page().into_response();
+            return Box::pin(std::future::ready(Ok(refused)));
+        }
         if !self.is_socket_path(request.uri().path()) {
             let answer = self.router.clone().oneshot(request.map(Body::new));
             return Box::pin(answer);
@@ -173,6 +181,26 @@ impl Service<Request<Incoming>> for Front {
         let engine = self.engine.clone();
         Box::pin(async move { engine.oneshot(request).await.map(|r| r.map(Body::new)) })
     }
+}
+
+/// Whether a browser sends this for a page that was not served on this machine. Without a key such a
+/// page could act as anybody: a loopback address keeps other machines out, not other pages.
+fn is_foreign_page(request: &Request<Incoming>) -> bool {
+    let Some(origin) = request.headers().get(header::ORIGIN) else {
+        return false;
+    };
+    let origin = Uri::try_from(origin.as_bytes());
+    !origin.is_ok_and(|origin| origin.host().is_some_and(is_loopback))
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<IpAddr>();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl Front {

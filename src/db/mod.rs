@@ -10,7 +10,7 @@ mod rows;
 mod statements;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use moka::sync::Cache;
 use sea_orm::DatabaseConnection;
 use secrecy::SecretString;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
 
 use self::statements::Op;
@@ -33,6 +33,9 @@ use crate::engine::directory::{
 };
 
 pub use self::connect::migrate;
+
+/// How long a query may run once nothing is in its way.
+const QUERY_TIME: Duration = Duration::from_secs(3);
 
 /// How the database is reached and how writes are grouped.
 #[derive(Debug, Clone)]
@@ -62,6 +65,9 @@ pub struct SqlDirectory {
     reader: DatabaseConnection,
     clock: Arc<dyn Clock>,
     cache: Cache<RoomKey, Arc<Meeting>>,
+    /// Counts changes of meetings that are in SQL.
+    generation: AtomicU64,
+    patience: Duration,
     jobs: Mutex<Option<mpsc::Sender<Job>>>,
     writable: Arc<AtomicBool>,
     tracker: TaskTracker,
@@ -100,14 +106,18 @@ impl SqlDirectory {
             writable: writable.clone(),
             window: options.write_window,
             batch: options.write_batch,
+            patience: patience(&options),
             flushed: Instant::now(),
             tracker: tracker.clone(),
         }));
         let jobs = Mutex::new(Some(jobs));
+        let patience = patience(&options);
         Ok(Arc::new(Self {
             reader,
             clock,
             cache,
+            generation: AtomicU64::new(0),
+            patience,
             jobs,
             writable,
             tracker,
@@ -139,7 +149,24 @@ impl SqlDirectory {
     /// The meeting as every write that was asked for before leaves it.
     async fn current(&self, key: &RoomKey) -> Result<Option<Meeting>, DirectoryError> {
         self.write(Vec::new(), true).await?;
-        read::meeting(&self.reader, key).await
+        self.timely(read::meeting(&self.reader, key)).await
+    }
+
+    /// A database that hangs is one that does not answer.
+    async fn timely<T>(
+        &self,
+        query: impl Future<Output = Result<T, DirectoryError>>,
+    ) -> Result<T, DirectoryError> {
+        let late = || DirectoryError::Unavailable("it did not answer in time".to_owned());
+        timeout(self.patience, query)
+            .await
+            .map_err(|_elapsed| late())?
+    }
+
+    /// A meeting has changed in SQL. Readers that were under way must not remember what it was.
+    fn forget(&self, key: &RoomKey) {
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        self.cache.invalidate(key);
     }
 
     async fn write(&self, ops: Vec<Op>, urgent: bool) -> Result<(), DirectoryError> {
@@ -165,15 +192,27 @@ impl SqlDirectory {
     }
 }
 
+/// How long a query may take: time for a lock, and then for the query itself.
+fn patience(options: &DbOptions) -> Duration {
+    options.acquire_timeout.saturating_add(QUERY_TIME)
+}
+
 #[async_trait]
 impl Directory for SqlDirectory {
     async fn meeting(&self, key: &RoomKey) -> Result<Option<Arc<Meeting>>, DirectoryError> {
         if let Some(meeting) = self.cache.get(key) {
             return Ok(Some(meeting));
         }
-        Ok(read::meeting(&self.reader, key)
-            .await?
-            .map(|meeting| self.remember(meeting)))
+        let generation = self.generation.load(Ordering::SeqCst);
+        let Some(meeting) = self.timely(read::meeting(&self.reader, key)).await? else {
+            return Ok(None);
+        };
+        let meeting = Arc::new(meeting);
+        // What was read while somebody wrote may be what it was before.
+        if self.generation.load(Ordering::SeqCst) == generation {
+            self.cache.insert(key.clone(), meeting.clone());
+        }
+        Ok(Some(meeting))
     }
 
     async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, DirectoryError> {
@@ -197,7 +236,8 @@ impl Directory for SqlDirectory {
         after: Option<&str>,
         limit: u64,
     ) -> Result<Page<Meeting>, DirectoryError> {
-        read::list(&self.reader, tenant, filter, after, limit).await
+        self.timely(read::list(&self.reader, tenant, filter, after, limit))
+            .await
     }
 
     async fn update(
@@ -207,34 +247,34 @@ impl Directory for SqlDirectory {
         audit: Vec<AuditRow>,
     ) -> Result<Option<Arc<Meeting>>, DirectoryError> {
         if self.current(key).await?.is_none() {
-            self.cache.invalidate(key);
+            self.forget(key);
             return Ok(None);
         }
         let mut ops = vec![Op::Update(key.clone(), change.clone(), self.clock.now())];
         ops.extend(audit.into_iter().map(|row| Op::Audit(key.clone(), row)));
         self.write(ops, true).await?;
-        self.cache.invalidate(key);
+        self.forget(key);
         self.meeting(key).await
     }
 
     async fn delete(&self, key: &RoomKey, audit: AuditRow) -> Result<bool, DirectoryError> {
         if self.current(key).await?.is_none() {
-            self.cache.invalidate(key);
+            self.forget(key);
             return Ok(false);
         }
         let deleted = Op::Delete(key.clone(), self.clock.now());
         self.write(vec![deleted, Op::Audit(key.clone(), audit)], true)
             .await?;
-        self.cache.invalidate(key);
+        self.forget(key);
         Ok(true)
     }
 
     async fn grants(&self, key: &RoomKey) -> Result<Grants, DirectoryError> {
-        read::grants(&self.reader, key).await
+        self.timely(read::grants(&self.reader, key)).await
     }
 
     async fn is_closed(&self, key: &RoomKey) -> Result<bool, DirectoryError> {
-        read::is_closed(&self.reader, key).await
+        self.timely(read::is_closed(&self.reader, key)).await
     }
 
     async fn record(&self, key: &RoomKey, entries: Vec<LedgerEntry>) -> Result<(), DirectoryError> {
@@ -250,7 +290,7 @@ impl Directory for SqlDirectory {
             .collect();
         self.write(ops, changes_meeting).await?;
         if changes_meeting {
-            self.cache.invalidate(key);
+            self.forget(key);
         }
         Ok(())
     }
@@ -261,7 +301,8 @@ impl Directory for SqlDirectory {
         after: Option<&str>,
         limit: u64,
     ) -> Result<Page<AuditRow>, DirectoryError> {
-        read::audit(&self.reader, key, after, limit).await
+        self.timely(read::audit(&self.reader, key, after, limit))
+            .await
     }
 
     fn is_writable(&self) -> bool {

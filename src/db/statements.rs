@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use entity::{audit, grants, meetings, write_probe};
 use sea_orm::DbBackend;
 use sea_orm::sea_query::{
-    Expr, ExprTrait, InsertStatement, OnConflict, PostgresQueryBuilder, Query,
+    DeleteStatement, Expr, ExprTrait, InsertStatement, OnConflict, PostgresQueryBuilder, Query,
     QueryStatementWriter, SqliteQueryBuilder, UpdateStatement,
 };
 use uuid::{Builder, Uuid};
@@ -98,8 +98,8 @@ pub(super) fn transaction<'a>(
     if !held.is_empty() {
         add(&|| text(backend, &upsert_grants(&held)));
     }
-    for (key, user, role) in revoked {
-        add(&|| text(backend, &delete_grant(key, user, role)));
+    if !revoked.is_empty() {
+        add(&|| text(backend, &delete_grants(&revoked)));
     }
     let audit: Vec<(&RoomKey, &AuditRow)> = ops.filter_map(audit_of).collect();
     if !audit.is_empty() {
@@ -270,15 +270,27 @@ fn upsert_grants(rows: &[(GrantKey<'_>, Timestamp)]) -> InsertStatement {
     insert
 }
 
-fn delete_grant(key: &RoomKey, user: &UserId, role: Role) -> sea_orm::sea_query::DeleteStatement {
+fn delete_grants(rows: &[GrantKey<'_>]) -> DeleteStatement {
     use grants::Column;
-    Query::delete()
+    let key = [
+        Column::Tenant,
+        Column::MeetingId,
+        Column::UserId,
+        Column::Role,
+    ];
+    let rows = rows.iter().map(|(key, user, role)| {
+        (
+            key.tenant.as_str(),
+            key.room.as_str(),
+            user.as_str(),
+            role.as_str(),
+        )
+    });
+    let mut delete = Query::delete();
+    delete
         .from_table(grants::Entity)
-        .and_where(Expr::col(Column::Tenant).eq(key.tenant.as_str()))
-        .and_where(Expr::col(Column::MeetingId).eq(key.room.as_str()))
-        .and_where(Expr::col(Column::UserId).eq(user.as_str()))
-        .and_where(Expr::col(Column::Role).eq(role.as_str()))
-        .to_owned()
+        .and_where(Expr::tuple(key.map(Expr::col)).in_tuples(rows));
+    delete
 }
 
 fn insert_audit(rows: &[(&RoomKey, &AuditRow)]) -> InsertStatement {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbErr};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::TaskTracker;
 
 use super::errors::{directory_error, ignore};
@@ -43,6 +43,8 @@ pub(super) struct Writer {
     pub(super) writable: Arc<AtomicBool>,
     pub(super) window: Duration,
     pub(super) batch: usize,
+    /// How long a transaction may take before the database counts as down.
+    pub(super) patience: Duration,
     /// When the last flush ended.
     pub(super) flushed: Instant,
     /// Where checkpoints run.
@@ -141,7 +143,7 @@ impl Writer {
             self.database.get_database_backend(),
             &probe(self.clock.now()),
         );
-        self.database.execute_unprepared(&sql).await.is_ok()
+        self.execute(&sql).await.is_ok()
     }
 
     async fn write<'a>(&self, ops: impl Iterator<Item = &'a Op> + Clone) -> Result<(), DbErr> {
@@ -149,14 +151,18 @@ impl Writer {
             return Ok(());
         }
         let sql = transaction(self.database.get_database_backend(), ops);
-        if let Err(error) = self.database.execute_unprepared(&sql).await {
-            ignore(
-                "rolling back",
-                self.database.execute_unprepared("ROLLBACK").await,
-            );
+        if let Err(error) = self.execute(&sql).await {
+            ignore("rolling back", self.execute("ROLLBACK").await);
             return Err(error);
         }
         Ok(())
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), DbErr> {
+        match timeout(self.patience, self.database.execute_unprepared(sql)).await {
+            Ok(done) => done.map(drop),
+            Err(_elapsed) => Err(DbErr::Custom("it did not answer in time".to_owned())),
+        }
     }
 
     /// Waits until a real write succeeds. Whoever asks meanwhile is refused at once.

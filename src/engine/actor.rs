@@ -66,7 +66,10 @@ pub(super) struct Loaded {
     /// After a failure of the store: not before then again.
     pub(super) retry_at: Option<Timestamp>,
     pub(super) empty_since: Option<Timestamp>,
-    feed: mpsc::Receiver<Arc<Commit>>,
+    /// Whether the store may hold more of this room than the replica: it did not answer.
+    pub(super) in_doubt: bool,
+    /// `None` while the room has to be opened anew.
+    feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
 
 impl RoomActor {
@@ -115,7 +118,8 @@ impl RoomActor {
             to_undo: BTreeSet::new(),
             retry_at: None,
             empty_since,
-            feed,
+            in_doubt: false,
+            feed: Some(feed),
         };
         let mut waiting = Vec::new();
         loop {
@@ -164,6 +168,14 @@ impl RoomActor {
             );
             self.sink.publish(&nobody, None, answers);
         }
+    }
+}
+
+/// The next commit of another node; never while there is no feed.
+async fn next(feed: &mut Option<mpsc::Receiver<Arc<Commit>>>) -> Option<Arc<Commit>> {
+    match feed {
+        Some(feed) => feed.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -227,7 +239,7 @@ impl Loaded {
             Some((pending, result)) = self.recording.next(), if !self.recording.is_empty() => {
                 Woken::Recorded(pending, result)
             }
-            commit = self.feed.recv() => commit.map_or(Woken::FeedEnded, Woken::Foreign),
+            commit = next(&mut self.feed) => commit.map_or(Woken::FeedEnded, Woken::Foreign),
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
             () = timer => Woken::Deadline,
         }
@@ -237,16 +249,27 @@ impl Loaded {
     fn deadline(&self) -> Option<Timestamp> {
         let idle = self.empty_since.filter(|_| self.recording.is_empty());
         let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
-        let undo = self.retry_at.filter(|_| !self.to_undo.is_empty());
+        let wanting = !self.to_undo.is_empty() || self.in_doubt || self.feed.is_none();
+        let again = self.retry_at.filter(|_| wanting);
         let due = self
             .room()
             .next_deadline()
             .into_iter()
             .chain(idle)
-            .chain(undo)
+            .chain(again)
             .min();
         // Whatever is due, a store that has just failed is not asked without a pause.
         due.map(|due| self.retry_at.map_or(due, |retry| due.max(retry)))
+    }
+
+    /// Whether a deadline of the room has passed.
+    pub(super) fn is_due(&self) -> bool {
+        let now = self.parts.clock.now();
+        self.retry_at.is_none_or(|retry| retry <= now)
+            && self
+                .room()
+                .next_deadline()
+                .is_some_and(|deadline| deadline <= now)
     }
 
     /// Whether nobody has been here for long enough and nothing is under way.
@@ -276,6 +299,7 @@ impl Loaded {
 
     /// Opens the room anew: the feed has ended, or the store has forgotten the room.
     async fn reopen(&mut self) {
+        self.feed = None;
         match self
             .parts
             .store
@@ -283,14 +307,12 @@ impl Loaded {
             .await
         {
             Ok(opened) => {
-                self.feed = opened.feed;
+                self.feed = Some(opened.feed);
                 self.compare(opened.room).await;
             }
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot open the room again");
                 self.pause();
-                let retry = self.retry_at.unwrap_or_default();
-                self.parts.clock.sleep_until(retry).await;
             }
         }
     }
@@ -302,6 +324,12 @@ impl Loaded {
 
     async fn expire(&mut self) {
         self.retry_at = None;
+        if self.feed.is_none() {
+            self.reopen().await;
+        }
+        if self.in_doubt {
+            self.look_again().await;
+        }
         self.undo().await;
         let request = Request::Change {
             actor: Actor::System,

@@ -74,6 +74,11 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             )));
         }
         Event::GrantsRestored { changes } => {
+            // SQL may have taken what it never confirmed.
+            for GrantChange { user, role, since } in changes {
+                let (user, role, since) = (user.clone(), *role, *since);
+                entries.push(LedgerEntry::Grant { user, role, since });
+            }
             let mut row = row(commit, &By::system(), "grants-restored", "not-durable");
             row.after = serde_json::to_value(changes).ok();
             entries.push(LedgerEntry::Audit(row));

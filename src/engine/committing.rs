@@ -8,9 +8,11 @@ use super::directory::LedgerEntry;
 use super::registry::{Message, Request};
 use super::reply::{Answer, Outcome, ReplyTo};
 use super::store::Appended;
+use crate::domain::id::UserId;
 use crate::domain::policy::UncreatedRooms;
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{Command, Commit, Draft, Room};
+use crate::domain::role::Role;
+use crate::domain::room::{Actor, Command, Commit, Draft, Room};
 use crate::domain::time::Timestamp;
 
 /// How often a commit is decided again on a head that moved, before the commands are refused.
@@ -69,7 +71,16 @@ impl Loaded {
     /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
     /// decided alone; everything between is decided together.
     pub(super) async fn handle(&mut self, messages: Vec<Message>) {
-        let mut batch = Vec::with_capacity(messages.len());
+        let mut batch = Vec::with_capacity(messages.len().saturating_add(1));
+        // A room that is never without a message still keeps its deadlines.
+        if self.is_due() {
+            let (actor, command) = (Actor::System, Command::Expire);
+            let request = Request::Change { actor, command };
+            batch.push(Message {
+                request,
+                reply: ReplyTo::Nobody,
+            });
+        }
         for message in messages {
             if let Request::Refresh(connection) = message.request {
                 self.sink.refresh(self.replica.room(), connection);
@@ -102,19 +113,22 @@ impl Loaded {
             let now = self.parts.clock.now();
             let (draft, outcomes) = self.draft(&requests, now, authority);
             let Some((commit, after)) = draft.into_commit(id, now) else {
-                self.finish(None, join(replies, outcomes));
+                let repeated = repeated(&requests, &outcomes);
+                self.finish(None, &repeated, join(replies, outcomes));
                 return true;
             };
             let commit = Arc::new(commit);
             match self.parts.store.append(&commit, &after).await {
                 Ok(Appended::Accepted) => {
                     self.replica.advance(after);
-                    self.finish(Some(commit), join(replies, outcomes));
+                    let repeated = repeated(&requests, &outcomes);
+                    self.finish(Some(commit), &repeated, join(replies, outcomes));
                     return true;
                 }
                 Ok(Appended::Conflict(missed)) => self.catch_up(missed),
                 Err(error) => {
                     tracing::warn!(room.id = %self.key, %error, "a commit was not accepted");
+                    self.in_doubt = true;
                     self.pause();
                     break;
                 }
@@ -124,7 +138,7 @@ impl Loaded {
             .into_iter()
             .map(|reply| refused(reply, STORE_DOWN))
             .collect();
-        self.finish(None, refused);
+        self.finish(None, &[], refused);
         false
     }
 
@@ -135,7 +149,6 @@ impl Loaded {
         authority: Authority,
     ) -> (Draft, Vec<DraftOutcome>) {
         let writable = authority == Authority::Recorded || self.parts.directory.is_writable();
-        let unconfirmed = !self.recording.is_empty();
         let mut draft = Draft::of(self.room());
         let outcomes = requests
             .iter()
@@ -154,7 +167,7 @@ impl Loaded {
                         .map(|()| outcome_of(command)),
                 };
                 let caused = draft.events().get(before..).unwrap_or_default();
-                let repeats = unconfirmed && caused.is_empty() && is_role_change(request);
+                let repeats = outcome.is_ok() && caused.is_empty() && role_of(request).is_some();
                 (outcome, repeats || caused.iter().any(authority::is_durable))
             })
             .collect();
@@ -163,7 +176,12 @@ impl Loaded {
 
     /// Tells everybody: the commit to the members, the answers to those who asked. What must be
     /// durable first is answered when SQL has it.
-    fn finish(&mut self, commit: Option<Arc<Commit>>, decided: Vec<Decided>) {
+    fn finish(
+        &mut self,
+        commit: Option<Arc<Commit>>,
+        repeated: &[(UserId, Role)],
+        decided: Vec<Decided>,
+    ) {
         let rev = self.room().rev;
         let mut now = Vec::with_capacity(decided.len());
         let mut later = Vec::new();
@@ -182,7 +200,7 @@ impl Loaded {
         self.sink
             .publish(self.replica.room(), commit.as_deref(), now);
         self.note_emptiness();
-        self.record(commit, later);
+        self.record(commit, repeated, later);
     }
 
     pub(super) fn note_emptiness(&mut self) {
@@ -198,6 +216,15 @@ impl Loaded {
         answer(reply, self.room(), self.room().rev, outcome, &mut answers);
         self.sink.publish(self.replica.room(), None, answers);
     }
+}
+
+/// Roles that commands asked for and that were so already.
+fn repeated(requests: &[Request], outcomes: &[DraftOutcome]) -> Vec<(UserId, Role)> {
+    let decided = requests.iter().zip(outcomes);
+    decided
+        .filter(|(_, (outcome, waits))| outcome.is_ok() && *waits)
+        .filter_map(|(r, _)| role_of(r))
+        .collect()
 }
 
 type DraftOutcome = (Result<Outcome, Refusal>, bool);
@@ -222,14 +249,17 @@ const fn refused(reply: ReplyTo, refusal: Refusal) -> Decided {
     }
 }
 
-fn is_role_change(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Change {
-            command: Command::ChangeRole { .. },
-            ..
-        }
-    )
+/// The role that a request is about, if it is about one.
+fn role_of(request: &Request) -> Option<(UserId, Role)> {
+    if let Request::Change {
+        command: Command::ChangeRole { target, change },
+        ..
+    } = request
+    {
+        Some((target.clone(), change.role))
+    } else {
+        None
+    }
 }
 
 fn outcome_of(command: &Command) -> Outcome {

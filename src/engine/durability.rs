@@ -1,5 +1,6 @@
 //! What SQL has to know: before anybody sees it, or before it is acknowledged.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -11,7 +12,8 @@ use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
 use crate::domain::grant::Grants;
-use crate::domain::id::Revision;
+use crate::domain::id::{Revision, UserId};
+use crate::domain::role::Role;
 use crate::domain::room::{Actor, Command, Commit, GrantChange, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
@@ -72,28 +74,42 @@ impl Loaded {
 
     /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits: a
     /// repeated grant must not be acknowledged before the grant that it repeats.
-    pub(super) fn record(&mut self, commit: Option<Arc<Commit>>, replies: Vec<(ReplyTo, Outcome)>) {
-        let entries = commit
+    pub(super) fn record(
+        &mut self,
+        commit: Option<Arc<Commit>>,
+        repeated: &[(UserId, Role)],
+        replies: Vec<(ReplyTo, Outcome)>,
+    ) {
+        let mut entries = commit
             .as_deref()
             .map(authority::entries)
             .unwrap_or_default();
-        let (directory, key, rev) = (
-            self.parts.directory.clone(),
-            self.key.clone(),
-            self.room().rev,
-        );
-        if entries.is_empty() {
-            if !replies.is_empty() {
-                let pending = Pending {
-                    commit: None,
-                    rev,
-                    replies,
-                };
-                self.recording
-                    .push_back(Box::pin(std::future::ready((pending, Ok(())))));
+        // Whoever made the role that a command repeats may still be writing it, on any node.
+        let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
+        let written: BTreeSet<(&UserId, Role)> = authority::changed_roles(events).collect();
+        for (user, role) in repeated {
+            if !written.contains(&(user, *role)) {
+                let since = self.room().grants.of(user).since(*role);
+                entries.push(LedgerEntry::Grant {
+                    user: user.clone(),
+                    role: *role,
+                    since,
+                });
             }
-            return;
         }
+        if !entries.is_empty() || !replies.is_empty() {
+            self.write(commit, entries, replies);
+        }
+    }
+
+    fn write(
+        &mut self,
+        commit: Option<Arc<Commit>>,
+        entries: Vec<LedgerEntry>,
+        replies: Vec<(ReplyTo, Outcome)>,
+    ) {
+        let (directory, key) = (self.parts.directory.clone(), self.key.clone());
+        let rev = self.room().rev;
         self.unconfirmed.extend(commit.clone());
         self.recording.push_back(Box::pin(async move {
             let result = directory.record(&key, entries).await;
@@ -172,14 +188,33 @@ impl Loaded {
         }
     }
 
-    /// What SQL holds, as far as a snapshot tells: not what this node is still writing.
+    /// What SQL holds, as far as a snapshot tells: not what this node is still writing, nor what it
+    /// has to undo. Whatever else is new in it may be a commit of this node that it never heard of,
+    /// so SQL is told again.
     pub(super) fn confirm_snapshot(&mut self, grants: &Grants) {
-        let mut confirmed = grants.clone();
+        let mut own: BTreeSet<(UserId, Role)> = self.to_undo.clone();
         for commit in &self.unconfirmed {
-            for (user, role) in authority::changed_roles(&commit.events) {
-                confirmed.set(user, role, self.confirmed.of(user).since(role));
-            }
+            let roles = authority::changed_roles(&commit.events);
+            own.extend(roles.map(|(user, role)| (user.clone(), role)));
         }
-        self.confirmed = confirmed;
+        let mut confirmed = grants.clone();
+        for (user, role) in own {
+            confirmed.set(&user, role, self.confirmed.of(&user).since(role));
+        }
+        let known = std::mem::replace(&mut self.confirmed, confirmed);
+        let news = self.confirmed.iter().flat_map(|(user, grant)| {
+            [Role::Host, Role::CoHost].map(|role| (user, role, grant.since(role)))
+        });
+        let told: Vec<LedgerEntry> = news
+            .filter(|(user, role, since)| since.is_some() && known.of(user).since(*role) != *since)
+            .map(|(user, role, since)| LedgerEntry::Grant {
+                user: user.clone(),
+                role,
+                since,
+            })
+            .collect();
+        if !told.is_empty() {
+            self.write(None, told, Vec::new());
+        }
     }
 }

@@ -23,7 +23,7 @@ impl Loaded {
         self.note_emptiness();
         if commit.id.node == self.parts.ids.node() {
             // Ours after all: the store had taken it, but we never heard so. SQL has not.
-            self.record(Some(commit.clone()), Vec::new());
+            self.record(Some(commit.clone()), &[], Vec::new());
         } else {
             authority::fold(&mut self.confirmed, &commit.events);
         }
@@ -40,11 +40,22 @@ impl Loaded {
 
     pub(super) async fn resynchronise(&mut self, gap: Gap) {
         tracing::info!(room.id = %self.key, %gap, "the replica has a gap");
+        self.look_again().await;
+    }
+
+    /// Reads what the store holds beyond the replica.
+    pub(super) async fn look_again(&mut self) {
         match self.parts.store.since(self.room(), self.room().rev).await {
-            Ok(Some(missed)) => self.catch_up(missed),
-            Ok(None) => {}
+            Ok(missed) => {
+                self.in_doubt = false;
+                if let Some(missed) = missed {
+                    self.catch_up(missed);
+                }
+            }
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot read what was missed");
+                self.in_doubt = true;
+                self.pause();
             }
         }
     }

@@ -157,15 +157,15 @@ impl Meetings {
     /// # Errors
     /// [`Refusal::MeetingNotFound`].
     pub async fn delete(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
-        self.get(key).await?;
+        let row = self.row("meeting-deleted", by);
+        if !self.directory.delete(key, row).await.map_err(refusal)? {
+            return Err(Refusal::MeetingNotFound);
+        }
+        // Only now: a join that came in between has loaded the room.
         if self.rooms.is_loaded(key) {
             self.end_room(key, by).await?;
         }
-        let row = self.row("meeting-deleted", by);
-        match self.directory.delete(key, row).await.map_err(refusal)? {
-            true => Ok(()),
-            false => Err(Refusal::MeetingNotFound),
-        }
+        Ok(())
     }
 
     /// Who is in the meeting's room now; `None` when nobody has been there lately.

@@ -147,7 +147,8 @@ impl Rooms {
     /// The message comes back with the reason.
     pub fn send_or_load(&self, key: &RoomKey, message: Message) -> Result<(), Box<Undelivered>> {
         let mut table = lock(&self.table);
-        if let Some(handle) = table.get(key) {
+        // A closed inbox still in the table is that of a room whose task has died.
+        if let Some(handle) = table.get(key).filter(|handle| !handle.sender.is_closed()) {
             return handle.send(message);
         }
         let (sender, inbox) = mpsc::channel(self.parts.limits.room_queue);

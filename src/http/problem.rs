@@ -102,6 +102,20 @@ impl IntoResponse for Problem {
     }
 }
 
+/// A page of another site, on a server that cannot tell callers apart.
+#[must_use]
+pub fn foreign_page() -> Problem {
+    let detail = "This server verifies no tokens and so takes no requests of other sites' pages; \
+                  set auth.hs256_secret"
+        .to_owned();
+    Problem {
+        status: StatusCode::FORBIDDEN,
+        code: "foreign-origin",
+        detail,
+        retryable: false,
+    }
+}
+
 /// No such path.
 pub async fn no_route() -> Problem {
     let detail = "There is nothing at this path".to_owned();

@@ -1,7 +1,7 @@
 //! One Socket.IO connection of a client, as Usher sees it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -65,6 +65,8 @@ pub struct Connection {
     principal: Principal,
     socket: Weak<Socket<LocalAdapter>>,
     in_flight: AtomicUsize,
+    /// Cut off: no further command is taken, nothing more is sent.
+    cut: AtomicBool,
     backlog_limit: usize,
     state: Mutex<State>,
 }
@@ -113,6 +115,7 @@ impl Connection {
             principal,
             socket: Arc::downgrade(socket),
             in_flight: AtomicUsize::new(0),
+            cut: AtomicBool::new(false),
             backlog_limit,
             state: Mutex::new(state),
         }
@@ -199,6 +202,9 @@ impl Connection {
     /// Takes one of `limit` places for a command under way.
     #[must_use]
     pub fn begin_command(&self, limit: usize) -> bool {
+        if self.cut.load(Ordering::Relaxed) {
+            return false;
+        }
         if self.in_flight.fetch_add(1, Ordering::Relaxed) < limit {
             return true;
         }
@@ -222,6 +228,9 @@ impl Connection {
     /// The answer is sent also to a client that has fallen behind.
     pub fn deliver(&self, events: &[&Parcel], answer: Option<&Parcel>) -> Delivered {
         let mut state = self.state();
+        if self.cut.load(Ordering::Relaxed) {
+            return Delivered::Dropped;
+        }
         self.switch_when_upgraded(&mut state);
         let delivered = match &mut state.route {
             Route::Wire(wire) => {
@@ -244,6 +253,14 @@ impl Connection {
                 waiting.send(self.socket.upgrade().as_ref(), pieces, self.backlog_limit)
             }
         };
+        if let Route::Library { waiting, .. } = &mut state.route
+            && waiting.bytes > self.backlog_limit.saturating_mul(2)
+        {
+            // It asks without ever polling for the answers.
+            *waiting = Backlog::default();
+            self.cut(&mut state);
+            return Delivered::Dropped;
+        }
         if delivered == Delivered::FellBehind {
             return self.note_fall(&mut state);
         }
@@ -330,6 +347,7 @@ impl Connection {
     }
 
     fn cut(&self, state: &mut State) {
+        self.cut.store(true, Ordering::Relaxed);
         match &state.route {
             Route::Wire(wire) => wire.abort(),
             Route::Library { upgrade, .. } => {

@@ -1,6 +1,7 @@
 //! Delivers what happens in a room to its members on this node: rendered once, framed once, written
 //! at most once per socket and commit.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::connection::{Connection, Delivered};
@@ -10,6 +11,7 @@ use super::members::Members;
 use super::parcel::{Parcel, Piece};
 use super::sorting::{Extras, Sorted, sort};
 use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
@@ -17,6 +19,10 @@ use crate::engine::sink::{EventSink, RoomSink};
 use crate::protocol::delta::{self, Attached, Rendered, View};
 use crate::protocol::message::Message;
 use crate::protocol::names::{client, server};
+
+/// How often one client is sent the whole room in one go: a list may be a hundred kilobytes, and the
+/// commands that ask for it are a hundred bytes.
+const WHOLE_ROOM_AT_ONCE: usize = 4;
 
 /// Opens a fan-out per room.
 #[derive(Debug)]
@@ -83,6 +89,14 @@ impl RoomSink for Fanout {
 
     fn refresh(&mut self, room: &Room, connection: ConnectionId) {
         let Some(member) = self.members.get(connection) else {
+            // It has left since; without a room there is nothing to show it anew.
+            if let Some(idle) = self
+                .hub
+                .connection(connection)
+                .filter(|c| c.rooms().is_empty())
+            {
+                idle.start_over();
+            }
             return;
         };
         let view = self.view.get_or_insert_with(|| View::of(room));
@@ -100,11 +114,14 @@ impl Fanout {
             leaving.extend_from_slice(self.members.of(user));
         }
         for id in leaving {
-            if let Some(connection) = self.members.remove(id) {
+            let Some(connection) = self.members.remove(id) else {
+                continue;
+            };
+            // Only who is sent away gets last words. Who left by itself has noted that when it
+            // asked, and may be on its way in again.
+            if let Some(words) = sorted.parting.get(&id) {
                 connection.leave(&self.key);
-                if let Some(words) = sorted.parting.get(&id) {
-                    deliver(&self.hub, &connection, &[words], None);
-                }
+                part(&self.hub, &connection, words);
             }
         }
     }
@@ -152,7 +169,8 @@ impl Fanout {
         rendered: &Rendered,
     ) -> Extras {
         let mut extras = Extras::new();
-        for answer in answers {
+        let mut whole: HashMap<ConnectionId, usize> = HashMap::new();
+        for mut answer in answers {
             let id = answer.to.connection;
             let member = self.members.get(id).cloned();
             let is_member = member.is_some();
@@ -160,6 +178,19 @@ impl Fanout {
                 continue;
             };
             connection.end_command();
+            let asks_for_all =
+                matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
+            if matches!(answer.outcome, Ok(Outcome::State)) && !is_member {
+                // Its join was refused meanwhile.
+                answer.outcome = Err(Refusal::NotJoined);
+            } else if asks_for_all {
+                let times = whole.entry(id).or_default();
+                *times = times.saturating_add(1);
+                if *times > WHOLE_ROOM_AT_ONCE {
+                    let reason = "You asked for the whole room too often at once";
+                    answer.outcome = Err(Refusal::RateLimited { reason });
+                }
+            }
             if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_member {
                 connection.leave(&self.key);
             }
@@ -265,6 +296,16 @@ fn deliver(
         Delivered::Ok | Delivered::Dropped => {}
         Delivered::Waiting => hub.pump(connection),
         Delivered::FellBehind => hub.watch_recovery(connection),
+    }
+}
+
+/// Last words. They are never repeated: who could not be told is cut off, so that its client does not
+/// show a room that it is no longer in.
+fn part(hub: &Arc<Hub>, connection: &Arc<Connection>, words: &Parcel) {
+    match connection.deliver(&[words], None) {
+        Delivered::Ok => {}
+        Delivered::Waiting => hub.pump(connection),
+        Delivered::FellBehind | Delivered::Dropped => connection.cut_off(),
     }
 }
 

@@ -230,7 +230,11 @@ impl Hub {
                 .await
                 .is_ok()
             {
-                for room in connection.rooms() {
+                let rooms = connection.rooms();
+                if rooms.is_empty() {
+                    connection.start_over();
+                }
+                for room in rooms {
                     hub.tell(&room, Request::Refresh(connection.id()));
                 }
             } else {

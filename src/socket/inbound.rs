@@ -3,11 +3,12 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value as Json;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler};
-use socketioxide::socket::{DisconnectReason, Socket};
+use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_core::Value;
 
 use super::connection::Connection;
@@ -63,9 +64,12 @@ impl Door {
             hub: self.hub.clone(),
             connection: connection.clone(),
         });
+        let (hub, sid, told) = (self.hub.clone(), socket.id, AtomicBool::new(false));
         socket.on_disconnect(Outbound {
-            hub: self.hub.clone(),
+            hub,
             connection,
+            sid,
+            told,
         });
         Ok(())
     }
@@ -346,11 +350,28 @@ impl Inbound {
     }
 }
 
-/// Tells the rooms when the connection ends.
+/// Tells the rooms when the connection ends. The library drops the handler uncalled when the answer
+/// to CONNECT cannot be sent; then the drop tells them.
 #[derive(Debug)]
 struct Outbound {
     hub: Arc<Hub>,
     connection: Arc<Connection>,
+    sid: Sid,
+    told: AtomicBool,
+}
+
+impl Outbound {
+    fn tell(&self, ending: Ending) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            self.hub.close(&self.connection, self.sid, ending);
+        }
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        self.tell(Ending::Gone(LossCause::Lost));
+    }
 }
 
 impl DisconnectHandler<LocalAdapter, Ours> for Outbound {
@@ -360,7 +381,7 @@ impl DisconnectHandler<LocalAdapter, Ours> for Outbound {
         reason: DisconnectReason,
         defer: fn(Arc<Socket<LocalAdapter>>),
     ) {
-        self.hub.close(&self.connection, socket.id, ending(reason));
+        self.tell(ending(reason));
         defer(socket);
     }
 }

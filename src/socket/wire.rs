@@ -73,7 +73,7 @@ struct Out {
     queue: VecDeque<Bytes>,
     queued: usize,
     behind: bool,
-    /// Bytes of answers to a reader that is behind.
+    /// Bytes queued for a slow reader that cannot be dropped: answers, and what the library says.
     owed: usize,
     flushing: bool,
     library: Option<Waker>,
@@ -274,6 +274,7 @@ impl Wire {
             }
             if out.queue.is_empty() {
                 out.flushing = false;
+                out.owed = 0;
                 out.queue.shrink_to_fit();
                 self.drained.notify_waiters();
                 if matches!(out.phase, Phase::Finishing) {
@@ -310,8 +311,12 @@ impl Wire {
         if matches!(out.phase, Phase::Closed) {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        if !matches!(out.phase, Phase::Http) && out.queued > self.limit.saturating_mul(2) {
-            self.close(&mut out);
+        // Behind a slow reader heartbeats pile up; only what the library itself adds counts.
+        if !matches!(out.phase, Phase::Http) && !out.queue.is_empty() {
+            out.owed = out.owed.saturating_add(buffer.len());
+            if out.owed > self.limit {
+                self.close(&mut out);
+            }
         }
         Ok(())
     }

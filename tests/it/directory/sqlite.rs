@@ -1,7 +1,5 @@
 //! What only a file can go through.
 
-use std::time::Duration;
-
 use usher::db::migrate;
 use usher::domain::role::Role;
 use usher::engine::directory::Directory;
@@ -62,17 +60,18 @@ async fn lock_of_another_program_is_waited_for() {
     let f = Fixture::sqlite().await;
     let mut raw = f.raw().await;
     raw.run("BEGIN IMMEDIATE").await;
-    let record = {
-        let directory = f.directory.clone();
-        tokio::spawn(async move {
-            directory
-                .record(&room("room"), vec![noted("patient")])
-                .await
-        })
+    let entries = vec![noted("patient")];
+    let key = room("room");
+    let waiting = f.directory.record(&key, entries);
+    let releasing = async {
+        // The write is on its way to the database's thread, which meets the lock.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        raw.run("ROLLBACK").await;
     };
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    raw.run("ROLLBACK").await;
-    record.await.unwrap().unwrap();
+    let (recorded, ()) = tokio::join!(waiting, releasing);
+    recorded.unwrap();
     assert!(f.directory.is_writable());
 }
 

@@ -88,6 +88,7 @@ async fn who_asks_for_the_same_role_again_is_acked_no_earlier_than_it_is_durable
     );
     world.directory.says(Verdict::Kept);
     node.answer(first).await.unwrap();
+    world.directory.says(Verdict::Kept);
     node.answer(again).await.unwrap();
 }
 

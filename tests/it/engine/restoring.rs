@@ -8,7 +8,9 @@ use usher::domain::room::{Actor, Command, Commit, Event, HostChangeCause};
 use super::durability::grants_a_role;
 use crate::support::directory::Verdict;
 use crate::support::node::World;
-use crate::support::people::{MAKE_COHOST, MAKE_HOST, change_role, is_cohost, is_host, mute, user};
+use crate::support::people::{
+    MAKE_COHOST, MAKE_HOST, REMOVE_HOST, change_role, is_cohost, is_host, mute, user,
+};
 use crate::support::store::{BreakableStore, Mood};
 use crate::support::{settled, within};
 
@@ -117,6 +119,47 @@ async fn what_one_node_has_undone_is_not_brought_back_by_another() {
     assert!(!is_cohost(&room, "cy"));
     assert!(!is_host(&room, "bob"), "a host by nobody's will");
     assert_eq!(one.room().await, room);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_repeats_a_lost_command_is_refused_like_the_first() {
+    let world = World::of_ann();
+    let node = world.node(1);
+    node.everybody_joins(&["ann", "bob"]).await;
+    world.directory.holds_writes();
+    let first = node.asks_for_role("ann", "bob", MAKE_HOST);
+    world.directory.was_asked(1).await;
+    let again = node.asks_for_role("ann", "bob", MAKE_HOST);
+    settled().await;
+    world.directory.ends_writes(Verdict::Lost);
+    world.directory.says(Verdict::Lost);
+    for ticket in [first, again] {
+        let refusal = node.answer(ticket).await.unwrap_err();
+        assert_eq!(refusal.kind(), Kind::Unavailable);
+    }
+    settled().await;
+    assert!(!is_host(&node.room().await, "bob"));
+}
+
+/// What node 1 takes back is its own removal; what Bob then holds, he holds through node 2.
+#[tokio::test(start_paused = true)]
+async fn a_lost_removal_gives_back_what_another_node_had_granted() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("cy").await.unwrap();
+    let grants = change_role("bob", MAKE_HOST);
+    let granted = two.send(two.connection_of("cy"), Actor::Service(None), grants);
+    two.answer(granted).await.unwrap();
+    settled().await;
+    world.directory.ends_writes(Verdict::Lost);
+    assert!(one.changes_role("ann", "bob", REMOVE_HOST).await.is_err());
+    settled().await;
+    assert!(
+        is_host(&one.room().await, "bob"),
+        "refused, and yet removed"
+    );
+    assert_eq!(one.room().await, two.room().await);
 }
 
 /// Node 1 goes back while a role of node 2 is on its way to it: that one is durable and stays.
