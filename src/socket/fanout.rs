@@ -20,10 +20,6 @@ use crate::protocol::delta::{self, Attached, Rendered, View};
 use crate::protocol::message::Message;
 use crate::protocol::names::{client, server};
 
-/// How often one client is sent the whole room in one go: a list may be a hundred kilobytes, and the
-/// commands that ask for it are a hundred bytes.
-const WHOLE_ROOM_AT_ONCE: usize = 4;
-
 /// Opens a fan-out per room.
 #[derive(Debug)]
 pub struct Fanouts {
@@ -184,12 +180,13 @@ impl Fanout {
                 // Its join was refused meanwhile.
                 answer.outcome = Err(Refusal::NotJoined);
             } else if asks_for_all {
-                let times = whole.entry(id).or_default();
-                *times = times.saturating_add(1);
-                if *times > WHOLE_ROOM_AT_ONCE {
-                    let reason = "You asked for the whole room too often at once";
-                    answer.outcome = Err(Refusal::RateLimited { reason });
+                // A list may be a hundred kilobytes, and the commands that ask for it are a hundred
+                // bytes: what one client is sent in one go is bounded like all that waits for it.
+                let sent = whole.entry(id).or_default();
+                if *sent > self.hub.limits.send_queue_bytes {
+                    answer.outcome = over_budget(&answer);
                 }
+                *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
             }
             if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_member {
                 connection.leave(&self.key);
@@ -260,6 +257,16 @@ impl Fanout {
                 }
             }
         }
+    }
+}
+
+/// What is answered instead of one more list. A join has taken effect and is not refused.
+fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
+    match &answer.outcome {
+        Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
+        Ok(Outcome::State | Outcome::Done) | Err(_) => Err(Refusal::RateLimited {
+            reason: "You asked for the whole room too often at once",
+        }),
     }
 }
 
