@@ -192,10 +192,9 @@ pub struct DatabaseConfig {
     pub max_connections: u32,
     /// Milliseconds that a request waits for a free connection. Default 2,000.
     pub acquire_timeout_ms: u64,
-    /// Least milliseconds between two transactions of role changes. Default 25.
+    /// Milliseconds that a role change may wait for others to share its transaction. Default 25.
     ///
-    /// A single change is written at once; in a stream of them each is acknowledged up to this much
-    /// later. 0 never waits.
+    /// Everybody sees the change at once; it is acknowledged this much later. 0 never waits.
     pub write_window_ms: u64,
     /// Writes in one transaction, at most. Default 256.
     pub write_batch: usize,

@@ -1,126 +1,180 @@
-//! Opening the database.
+//! Opening the database: the file, the pools, the schema.
 
+use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
-use secrecy::ExposeSecret;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqlitePoolOptions};
+use sea_orm::sqlx::{Connection, Error as SqlxError};
+use sea_orm::{DatabaseConnection, SqlxPostgresConnector, SqlxSqliteConnector};
 
-use super::DbOptions;
-use super::errors::directory_error;
+use super::failure::Failure;
+use super::options::{DbOptions, Place, Target};
 use crate::engine::directory::DirectoryError;
 
-/// Brings the schema up to date and leaves.
+/// A PostgreSQL connection that was idle for this long is tried before it is used.
+const SUSPICIOUS_AFTER: Duration = Duration::from_secs(5);
+
+/// How often and how long an SQLite file is tried that another process is just creating.
+const OPEN_ATTEMPTS: u32 = 100;
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+
+/// The two ways to the tables.
+pub(super) struct Pools {
+    /// For questions.
+    pub(super) read: DatabaseConnection,
+    /// One connection, for the writer.
+    pub(super) write: DatabaseConnection,
+    /// An SQLite file whose log has to be copied back.
+    pub(super) log: Option<SqliteConnectOptions>,
+}
+
+/// Brings the schema up to date, beside other processes that may be doing the same.
 ///
 /// # Errors
-/// The database cannot be opened or migrated.
+/// [`DirectoryError::Unavailable`] when the database cannot be reached or refuses.
 pub async fn migrate(options: &DbOptions) -> Result<(), DirectoryError> {
-    let database = connect(options, 1, Role::Writer)
-        .await
-        .map_err(|e| directory_error(&e))?;
-    let applied = migration::migrate(&database)
-        .await
-        .map_err(|e| directory_error(&e))?;
-    for name in applied {
-        tracing::info!(migration = %name, "applied");
-    }
-    database.close().await.map_err(|e| directory_error(&e))
+    let pools = Box::pin(open(options)).await?;
+    drop(pools.read.close().await);
+    drop(pools.write.close().await);
+    Ok(())
 }
 
-/// The pool for reading and the one connection for writing, over a schema that is up to date.
-pub(super) async fn open(
-    options: &DbOptions,
-) -> Result<(DatabaseConnection, DatabaseConnection), DirectoryError> {
-    let open = async {
-        let writer = connect(options, 1, Role::Writer).await?;
-        for name in migration::migrate(&writer).await? {
-            tracing::info!(migration = %name, "applied");
+/// Opens the database and brings its schema up to date.
+pub(super) async fn open(options: &DbOptions) -> Result<Pools, DirectoryError> {
+    let pools = match options.target()? {
+        Target::Sqlite {
+            options: target,
+            place,
+        } => {
+            prepare_file(&target, place)?;
+            open_sqlite(options, target, place).await?
         }
-        // A database in memory belongs to one connection.
-        let reader = if options.url.expose_secret().contains(":memory:") {
-            writer.clone()
-        } else {
-            connect(options, options.max_connections, Role::Reader).await?
-        };
-        Ok((reader, writer))
+        Target::Postgres(target) => open_postgres(options, target).await?,
     };
-    open.await.map_err(|error: DbErr| directory_error(&error))
+    let applied = migration::migrate(&pools.write)
+        .await
+        .map_err(Failure::from)?;
+    if !applied.is_empty() {
+        tracing::info!(
+            migrations = applied.join(" "),
+            "the schema was brought up to date"
+        );
+    }
+    Ok(pools)
 }
 
-/// SQLite's own checkpoints run inside a commit, which then waits for the disk. Ours run beside it.
-pub(super) fn needs_checkpoints(database: &DatabaseConnection) -> bool {
-    database.get_database_backend() == DbBackend::Sqlite
+/// The driver would say of a missing file and of a missing folder that it cannot open them.
+fn prepare_file(target: &SqliteConnectOptions, place: Place) -> Result<(), DirectoryError> {
+    let file = target.get_filename();
+    match place {
+        Place::Memory => Ok(()),
+        Place::File => match file.parent() {
+            Some(folder) => create_folder(folder),
+            None => Ok(()),
+        },
+        Place::ExistingFile if file.exists() => Ok(()),
+        Place::ExistingFile => Err(DirectoryError::Unavailable(format!(
+            "the database file {} does not exist; add ?mode=rwc to its URL to have it created",
+            file.display()
+        ))),
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Reader,
-    Writer,
+fn create_folder(folder: &Path) -> Result<(), DirectoryError> {
+    fs::create_dir_all(folder).map_err(|error| {
+        let folder = folder.display();
+        DirectoryError::Unavailable(format!(
+            "the folder {folder} of the database file cannot be created: {error}"
+        ))
+    })
 }
 
-async fn connect(
+async fn open_sqlite(
     options: &DbOptions,
-    connections: u32,
-    role: Role,
-) -> Result<DatabaseConnection, DbErr> {
-    prepare_file(options.url.expose_secret())?;
-    let mut connect = ConnectOptions::new(options.url.expose_secret().to_owned());
-    let (wait, full) = (options.acquire_timeout, options.sqlite_full_sync);
-    connect
-        .max_connections(connections)
-        .min_connections(1)
-        .acquire_timeout(wait.max(Duration::from_millis(1)))
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            let sync = if full {
-                SqliteSynchronous::Full
-            } else {
-                SqliteSynchronous::Normal
-            };
-            let sqlite = sqlite
-                .journal_mode(SqliteJournalMode::Wal)
-                .synchronous(sync)
-                .busy_timeout(wait)
-                .statement_cache_capacity(64)
-                // a multi-row statement's journal would otherwise be a file of its own each time
-                .pragma("temp_store", "MEMORY");
-            match role {
-                Role::Reader => sqlite,
-                Role::Writer => sqlite.pragma("wal_autocheckpoint", "0"),
-            }
-        });
-    Database::connect(connect).await
+    target: SqliteConnectOptions,
+    place: Place,
+) -> Result<Pools, Failure> {
+    let on_disk = place != Place::Memory;
+    if on_disk {
+        switch_to_log(&target).await?;
+    }
+    let pool = |connections| {
+        SqlitePoolOptions::new()
+            // a connection is a thread and an open file: nothing about it grows stale
+            .min_connections(1)
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .acquire_timeout(options.acquire_timeout)
+    };
+    let write = pool(1).connect_with(target.clone()).await?;
+    let reading = if on_disk {
+        target.clone().pragma("query_only", "1")
+    } else {
+        target.clone()
+    };
+    let read = pool(readers(options)).connect_with(reading).await?;
+    Ok(Pools {
+        read: SqlxSqliteConnector::from_sqlx_sqlite_pool(read),
+        write: SqlxSqliteConnector::from_sqlx_sqlite_pool(write),
+        log: on_disk.then_some(target),
+    })
 }
 
-/// Makes the folder of a SQLite file that may be created, and says what is missing of one that may
-/// not.
-fn prepare_file(url: &str) -> Result<(), DbErr> {
-    let Some(rest) = url
-        .strip_prefix("sqlite:")
-        .filter(|rest| !rest.contains(":memory:"))
-    else {
-        return Ok(());
-    };
-    let (path, query) = rest
-        .trim_start_matches("//")
-        .split_once('?')
-        .unwrap_or((rest, ""));
-    let path = Path::new(path.trim_start_matches("//"));
-    if query.split('&').any(|pair| pair == "mode=rwc") {
-        let folder = path.parent().unwrap_or(path);
-        return std::fs::create_dir_all(folder).map_err(|error| {
-            DbErr::Custom(format!(
-                "the database's folder cannot be made: {}",
-                error.kind()
-            ))
-        });
+/// A new file is switched to its log once and for all. SQLite cannot wait for the lock that this
+/// takes: whoever comes at the same moment as another process has to try again.
+async fn switch_to_log(target: &SqliteConnectOptions) -> Result<(), Failure> {
+    for _ in 0..OPEN_ATTEMPTS {
+        match SqliteConnection::connect_with(target).await {
+            Ok(connection) => return Ok(connection.close().await?),
+            Err(error) if is_locked(&error) => tokio::time::sleep(OPEN_PAUSE).await,
+            Err(error) => return Err(error.into()),
+        }
     }
-    if path.exists() {
-        return Ok(());
-    }
-    Err(DbErr::Custom(
-        "there is no such file; add ?mode=rwc to have it made".to_owned(),
+    Err(Failure::Outage(
+        "the database file is locked by another program".to_owned(),
     ))
+}
+
+/// `SQLITE_BUSY`, or one of its extended codes.
+fn is_locked(error: &SqlxError) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code()?.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 5)
+}
+
+async fn open_postgres(options: &DbOptions, target: PgConnectOptions) -> Result<Pools, Failure> {
+    let pool = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .test_before_acquire(false)
+            .before_acquire(|connection, usage| {
+                Box::pin(async move {
+                    if usage.idle_for >= SUSPICIOUS_AFTER {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .acquire_timeout(options.acquire_timeout)
+    };
+    let write = pool(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(target.clone())
+        .await?;
+    let read = pool(readers(options)).connect_with(target).await?;
+    Ok(Pools {
+        read: SqlxPostgresConnector::from_sqlx_postgres_pool(read),
+        write: SqlxPostgresConnector::from_sqlx_postgres_pool(write),
+        log: None,
+    })
+}
+
+fn readers(options: &DbOptions) -> u32 {
+    options.max_connections.saturating_sub(1).max(1)
 }

@@ -1,0 +1,252 @@
+//! What one transaction writes: the rows of many jobs, each with the number of its job.
+
+use std::collections::BTreeMap;
+
+use super::ids::AuditIds;
+use super::job::Job;
+use crate::db::convert;
+use crate::domain::id::{RoomKey, UserId};
+use crate::domain::meeting::Meeting;
+use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
+use crate::engine::directory::{AuditRow, LedgerEntry};
+
+/// The rows of a transaction, in order of submission.
+#[derive(Debug, Default)]
+pub(super) struct Flush<'a> {
+    /// Meetings that must not exist yet, each with the id of its row in the audit.
+    pub(super) creations: Vec<(MeetingRow<'a>, AuditLine<'a>)>,
+    /// Meetings for rooms that may have one.
+    pub(super) claims: Vec<MeetingRow<'a>>,
+    /// Meetings that were ended.
+    pub(super) ends: Vec<End<'a>>,
+    /// Roles given and taken.
+    pub(super) grants: Vec<GrantChange<'a>>,
+    /// Rows of the audit that do not belong to a creation.
+    pub(super) audit: Vec<AuditLine<'a>>,
+}
+
+/// A row of `meetings`.
+#[derive(Debug, Clone)]
+pub(super) struct MeetingRow<'a> {
+    pub(super) job: usize,
+    pub(super) key: &'a RoomKey,
+    pub(super) created_by: &'a str,
+    pub(super) creator_name: Option<&'a str>,
+    pub(super) description: &'a str,
+    pub(super) starts_at: i64,
+    pub(super) created_at: i64,
+    pub(super) ended_at: Option<i64>,
+    pub(super) settings: String,
+}
+
+/// The end of a meeting.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End<'a> {
+    pub(super) job: usize,
+    pub(super) key: &'a RoomKey,
+    pub(super) at: i64,
+}
+
+/// A role given (`Some`) or taken (`None`).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GrantChange<'a> {
+    pub(super) job: usize,
+    pub(super) key: &'a RoomKey,
+    pub(super) user: &'a UserId,
+    pub(super) role: Role,
+    pub(super) since: Option<i64>,
+}
+
+/// A row of `audit`.
+#[derive(Debug, Clone)]
+pub(super) struct AuditLine<'a> {
+    pub(super) job: usize,
+    pub(super) key: &'a RoomKey,
+    pub(super) id: String,
+    pub(super) at: i64,
+    pub(super) actor: std::borrow::Cow<'a, str>,
+    pub(super) action: &'a str,
+    pub(super) target: Option<&'a str>,
+    pub(super) role: Option<&'static str>,
+    pub(super) before: Option<String>,
+    pub(super) after: Option<String>,
+    pub(super) cause: &'a str,
+    pub(super) epoch: Option<i64>,
+    pub(super) rev: Option<i64>,
+}
+
+impl<'a> Flush<'a> {
+    /// The rows of these jobs, numbered by their places.
+    pub(super) fn of(jobs: &'a [Job], ids: &mut AuditIds, now: Timestamp) -> Self {
+        let mut flush = Self::default();
+        for (number, job) in jobs.iter().enumerate() {
+            match job {
+                Job::Create { meeting, .. } => {
+                    let line = creation_line(number, meeting, ids.next(now));
+                    flush
+                        .creations
+                        .push((MeetingRow::of(number, meeting), line));
+                }
+                Job::Record { key, entries, .. } => {
+                    for entry in entries {
+                        flush.enter(number, key, entry, ids, now);
+                    }
+                }
+                // never shared: the writer does these one by one
+                Job::Update { .. } | Job::Delete { .. } => {}
+            }
+        }
+        flush
+    }
+
+    fn enter(
+        &mut self,
+        job: usize,
+        key: &'a RoomKey,
+        entry: &'a LedgerEntry,
+        ids: &mut AuditIds,
+        now: Timestamp,
+    ) {
+        match entry {
+            LedgerEntry::Grant { user, role, since } => {
+                let since = since.map(convert::millis);
+                self.grants.push(GrantChange {
+                    job,
+                    key,
+                    user,
+                    role: *role,
+                    since,
+                });
+            }
+            LedgerEntry::Claim { creator, at } => {
+                self.claims
+                    .push(MeetingRow::claimed(job, key, creator, *at));
+            }
+            LedgerEntry::End { at } => {
+                self.ends.push(End {
+                    job,
+                    key,
+                    at: convert::millis(*at),
+                });
+            }
+            LedgerEntry::Audit(row) => {
+                self.audit.push(AuditLine::of(job, key, ids.next(now), row));
+            }
+        }
+    }
+
+    /// The rows of one job alone.
+    pub(super) fn only(&self, job: usize) -> Self {
+        let creations = self.creations.iter().filter(|(row, _)| row.job == job);
+        Self {
+            creations: creations.cloned().collect(),
+            claims: self
+                .claims
+                .iter()
+                .filter(|row| row.job == job)
+                .cloned()
+                .collect(),
+            ends: self
+                .ends
+                .iter()
+                .filter(|row| row.job == job)
+                .copied()
+                .collect(),
+            grants: self
+                .grants
+                .iter()
+                .filter(|row| row.job == job)
+                .copied()
+                .collect(),
+            audit: self
+                .audit
+                .iter()
+                .filter(|row| row.job == job)
+                .cloned()
+                .collect(),
+        }
+    }
+
+    /// What is left of the roles: who has which since when, and who has it no longer.
+    ///
+    /// Only the last word counts. Sorted, so that two processes that write to the same rows take
+    /// their locks in the same order.
+    pub(super) fn settled_grants(&self) -> (Vec<GrantChange<'a>>, Vec<GrantChange<'a>>) {
+        let mut last = BTreeMap::new();
+        for change in &self.grants {
+            last.insert((change.key, change.user, change.role), *change);
+        }
+        last.into_values()
+            .partition(|change| change.since.is_some())
+    }
+}
+
+impl<'a> MeetingRow<'a> {
+    fn of(job: usize, meeting: &'a Meeting) -> Self {
+        Self {
+            job,
+            key: &meeting.key,
+            created_by: meeting.created_by.as_str(),
+            creator_name: meeting.creator_name.as_deref(),
+            description: &meeting.description,
+            starts_at: convert::millis(meeting.starts_at),
+            created_at: convert::millis(meeting.created_at),
+            ended_at: meeting.ended_at.map(convert::millis),
+            settings: convert::settings_json(&meeting.settings),
+        }
+    }
+
+    fn claimed(job: usize, key: &'a RoomKey, creator: &'a UserId, at: Timestamp) -> Self {
+        let at = convert::millis(at);
+        Self {
+            job,
+            key,
+            created_by: creator.as_str(),
+            creator_name: None,
+            description: "Meeting",
+            starts_at: at,
+            created_at: at,
+            ended_at: None,
+            settings: "{}".to_owned(),
+        }
+    }
+}
+
+impl<'a> AuditLine<'a> {
+    fn of(job: usize, key: &'a RoomKey, id: String, row: &'a AuditRow) -> Self {
+        Self {
+            job,
+            key,
+            id,
+            at: convert::millis(row.at),
+            actor: row.actor.as_str().into(),
+            action: &row.action,
+            target: row.target.as_ref().map(UserId::as_str),
+            role: row.role.map(Role::as_str),
+            before: row.before.as_ref().map(ToString::to_string),
+            after: row.after.as_ref().map(ToString::to_string),
+            cause: &row.cause,
+            epoch: row.epoch.map(convert::epoch_bits),
+            rev: row.rev.map(convert::revision),
+        }
+    }
+}
+
+fn creation_line(job: usize, meeting: &Meeting, id: String) -> AuditLine<'_> {
+    AuditLine {
+        job,
+        key: &meeting.key,
+        id,
+        at: convert::millis(meeting.created_at),
+        actor: format!("user:{}", meeting.created_by).into(),
+        action: "meeting-created",
+        target: Some(meeting.created_by.as_str()),
+        role: None,
+        before: None,
+        after: None,
+        cause: "rest",
+        epoch: None,
+        rev: None,
+    }
+}
