@@ -10,10 +10,11 @@ use usher::domain::role::{Rank, Role};
 use usher::http::problem::Problem;
 use usher::protocol::names::{client, server};
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CHANGELOG.md",
     "docs/ARCHITECTURE.md",
+    "docs/BENCHMARKS.md",
     "docs/OPERATIONS.md",
     "docs/PROTOCOL.md",
 ];
