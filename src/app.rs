@@ -8,6 +8,7 @@ use anyhow::Context;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Authenticator;
@@ -19,8 +20,11 @@ use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::engine::directory::Directory;
 use crate::engine::limits::EngineLimits;
 use crate::engine::meetings::Meetings;
+use crate::engine::nodes::NodeRegistry;
+use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::store::RoomStore;
+use crate::engine::sweeping::{SweepTimes, Sweeper};
 use crate::http::{Api, HttpLimits, router};
 use crate::ids::IdSource;
 use crate::protocol::request::PayloadLimits;
@@ -29,7 +33,7 @@ use crate::socket::fanout::Fanouts;
 use crate::socket::hub::{Hub, SocketLimits};
 use crate::socket::inbound::{Door, connected};
 use crate::socket::upgrade::Engine;
-use crate::store::MemoryRoomStore;
+use crate::store::{MemoryRoomStore, RedisOptions, RedisRoomStore};
 
 /// A server, put together but not listening yet.
 #[derive(Debug)]
@@ -44,6 +48,10 @@ pub struct App {
     pub tracker: TaskTracker,
     /// Keeps the Socket.IO namespaces.
     pub io: SocketIo,
+    /// Whether the node wants work.
+    pub readiness: Arc<Readiness>,
+    /// Ends what keeps the store and this node's lease, after everything else.
+    pub finished: CancellationToken,
 }
 
 /// What a server is made of besides its settings; tests bring their own.
@@ -74,7 +82,11 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     let directory = SqlDirectory::connect(db_options(config), clock.clone(), tracker.clone())
         .await
         .context("opening the database")?;
-    let store = store.unwrap_or_else(|| Arc::new(MemoryRoomStore::new(config.rooms.log_length)));
+    let finished = CancellationToken::new();
+    let kept = match store {
+        Some(store) => Kept { store, nodes: None },
+        None => keep_rooms(config, &ids, &tracker, &finished)?,
+    };
     let secret = config.auth.hs256_secret.as_ref();
     let authenticator = Arc::new(Authenticator::new(
         secret,
@@ -85,20 +97,32 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     let hub = Hub::new(authenticator.clone(), ids.clone(), limits, tracker.clone());
     let policy = room_policy(config);
     let rooms = Rooms::new(EngineParts {
-        store,
+        store: kept.store,
         directory: directory.clone(),
         sink: Arc::new(Fanouts::new(hub.clone())),
         clock: clock.clone(),
-        ids,
+        ids: ids.clone(),
         policy: policy.clone(),
         limits: engine_limits(config),
         tracker: tracker.clone(),
     });
     hub.attach(rooms.clone());
+    if let Some(nodes) = &kept.nodes {
+        let sweeper = Arc::new(Sweeper {
+            nodes: nodes.clone(),
+            rooms: rooms.clone(),
+            clock: clock.clone(),
+            node: ids.node(),
+            times: sweep_times(config),
+        });
+        tracker.spawn(sweeper.run(finished.clone()));
+    }
     let (engine, io) = socket_io(config, &hub);
     let durable: Arc<dyn Directory> = directory.clone();
+    let readiness = Arc::new(Readiness::new(durable.clone(), kept.nodes));
     let api = Api {
         meetings: Meetings::new(durable, rooms.clone(), clock, policy),
+        readiness: readiness.clone(),
         authenticator,
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
@@ -123,7 +147,49 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         directory,
         tracker,
         io,
+        readiness,
+        finished,
     })
+}
+
+/// Where live rooms are kept.
+struct Kept {
+    store: Arc<dyn RoomStore>,
+    nodes: Option<Arc<dyn NodeRegistry>>,
+}
+
+fn keep_rooms(
+    config: &Config,
+    ids: &IdSource,
+    tracker: &TaskTracker,
+    finished: &CancellationToken,
+) -> anyhow::Result<Kept> {
+    let Some(url) = &config.store.redis_url else {
+        let store = Arc::new(MemoryRoomStore::new(config.rooms.log_length));
+        return Ok(Kept { store, nodes: None });
+    };
+    let options = RedisOptions {
+        url: url.clone(),
+        connect_timeout: config.store.connect_timeout(),
+        command_timeout: config.store.command_timeout(),
+        log_length: config.rooms.log_length,
+        feed_length: config.store.feed_length,
+        prefix: config.store.key_prefix.clone(),
+    };
+    let store = RedisRoomStore::start(ids.node(), &options, tracker, finished.clone())
+        .context("store.redis_url")?;
+    Ok(Kept {
+        store: store.clone(),
+        nodes: Some(store),
+    })
+}
+
+const fn sweep_times(config: &Config) -> SweepTimes {
+    SweepTimes {
+        beat: config.store.beat(),
+        lease: config.store.lease(),
+        position_check: config.store.position_check(),
+    }
 }
 
 fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {

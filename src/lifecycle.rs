@@ -58,14 +58,18 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
         let signalled = async {
             let result = wait_for_signal().await;
             tracing::info!("stopping");
+            app.readiness.drain();
             stop.cancel();
+            app.front.hub.drain(config.http.drain()).await;
             // First the sockets: a poll that waits for news is a request under way.
             io.close().await;
             result
         };
         let ((), signalled) = tokio::join!(accepting, signalled);
         signalled?;
+        let finished = app.finished.clone();
         drain(config, app).await;
+        finished.cancel();
         done.cancel();
         for other in others {
             if other.join().is_err() {

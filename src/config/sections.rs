@@ -59,6 +59,9 @@ pub struct HttpConfig {
     /// Milliseconds that a shutdown waits for open requests and queued writes before it cuts them
     /// off. Default 10,000.
     pub shutdown_timeout_ms: u64,
+    /// Milliseconds over which clients are sent away, each at a moment of its own, when the server is
+    /// told to stop. Default 5,000.
+    pub drain_ms: u64,
     /// Lets a server without [`AuthConfig::hs256_secret`] listen on a public address. Default false.
     ///
     /// Danger: such a server believes any user id, so anybody who reaches it is any host.
@@ -88,6 +91,12 @@ impl HttpConfig {
     #[must_use]
     pub const fn header_timeout(&self) -> Duration {
         Duration::from_millis(self.header_timeout_ms)
+    }
+
+    /// [`Self::drain_ms`].
+    #[must_use]
+    pub const fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
     }
 
     /// [`Self::shutdown_timeout_ms`].
@@ -251,14 +260,61 @@ pub enum SqliteSynchronous {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
-    /// Redis for several nodes. Default none (empty): rooms live in the memory of a single node.
-    ///
-    /// Refused at load: the Redis store is not part of this version.
+    /// Redis for several nodes: `redis://`, `rediss://`, `redis+sentinel://` or `rediss+sentinel://`.
+    /// Default none (empty): rooms live in the memory of a single node.
     #[serde(
         deserialize_with = "secret::empty_is_none",
         serialize_with = "secret::mask_optional_url"
     )]
     pub redis_url: Option<SecretString>,
+    /// What every key and channel in Redis begins with: several installations may share one. Default
+    /// `usher`.
+    pub key_prefix: String,
+    /// Milliseconds for a connection to Redis to be made. Default 1,000.
+    pub connect_timeout_ms: u64,
+    /// Milliseconds for Redis to answer; after that the command is sent once more over another
+    /// connection and then refused. Default 600.
+    pub command_timeout_ms: u64,
+    /// Commits of other nodes that may wait for one room; beyond that the room is read again.
+    /// Default 1,024.
+    pub feed_length: usize,
+    /// Milliseconds after a node's last beat until the others take its people for lost. A node beats
+    /// three and a half times as often. Default 3,500.
+    pub lease_ms: u64,
+    /// Milliseconds between two comparisons of open rooms with what Redis holds. Default 15,000.
+    pub position_check_ms: u64,
+}
+
+impl StoreConfig {
+    /// [`StoreConfig::connect_timeout_ms`] as a duration.
+    #[must_use]
+    pub const fn connect_timeout(&self) -> Duration {
+        Duration::from_millis(self.connect_timeout_ms)
+    }
+
+    /// [`StoreConfig::command_timeout_ms`] as a duration.
+    #[must_use]
+    pub const fn command_timeout(&self) -> Duration {
+        Duration::from_millis(self.command_timeout_ms)
+    }
+
+    /// Between two beats.
+    #[must_use]
+    pub const fn beat(&self) -> Duration {
+        Duration::from_millis(self.lease_ms.saturating_mul(2).div_ceil(7))
+    }
+
+    /// [`StoreConfig::lease_ms`] as a duration.
+    #[must_use]
+    pub const fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    /// [`StoreConfig::position_check_ms`] as a duration.
+    #[must_use]
+    pub const fn position_check(&self) -> Duration {
+        Duration::from_millis(self.position_check_ms)
+    }
 }
 
 /// `[presence]`: when a participant who has gone counts as having left.

@@ -110,11 +110,33 @@ fn check_database(config: &Config, faults: &mut ConfigFaults) {
 }
 
 fn check_store(config: &Config, faults: &mut ConfigFaults) {
-    if config.store.redis_url.is_some() {
+    const SCHEMES: [&str; 6] = [
+        "redis://",
+        "rediss://",
+        "valkey://",
+        "valkeys://",
+        "redis+sentinel://",
+        "rediss+sentinel://",
+    ];
+    let store = &config.store;
+    if let Some(url) = &store.redis_url
+        && !SCHEMES
+            .iter()
+            .any(|scheme| url.expose_secret().starts_with(scheme))
+    {
         faults.push(ConfigFault::new(
             "store.redis_url",
-            "the Redis store is not part of this version",
-            "leave it empty: a single node keeps its rooms in memory",
+            "has an unknown scheme",
+            "redis://HOST:PORT, rediss://HOST:PORT or redis+sentinel://HOST:PORT,HOST:PORT/NAME",
+        ));
+    }
+    let prefix = &store.key_prefix;
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.');
+    if prefix.is_empty() || prefix.len() > 64 || !prefix.bytes().all(plain) {
+        faults.push(ConfigFault::new(
+            "store.key_prefix",
+            "is not a prefix for keys",
+            "1 to 64 letters, digits and the characters - _ : .",
         ));
     }
 }

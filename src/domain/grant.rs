@@ -72,6 +72,12 @@ impl Grants {
     }
 }
 
+impl FromIterator<(UserId, Grant)> for Grants {
+    fn from_iter<I: IntoIterator<Item = (UserId, Grant)>>(rows: I) -> Self {
+        Self(rows.into_iter().collect())
+    }
+}
+
 impl FromIterator<(UserId, Role, Timestamp)> for Grants {
     fn from_iter<I: IntoIterator<Item = (UserId, Role, Timestamp)>>(rows: I) -> Self {
         let mut grants = Self::default();

@@ -19,12 +19,13 @@ use super::durability::Pending;
 use super::registry::{EngineParts, Message, Request, Unload};
 use super::reply::ReplyTo;
 use super::sink::RoomSink;
+use super::store::StoreError;
 use crate::domain::grant::Grants;
 use crate::domain::id::{RoomKey, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Role;
 use crate::domain::room::state::Authority;
-use crate::domain::room::{Actor, Command, Commit, Replica, Room};
+use crate::domain::room::{Actor, Command, Commit, Join, Replica, Room};
 use crate::domain::time::Timestamp;
 
 /// How long nothing is asked of a store that has just failed, unless somebody asks for it.
@@ -68,6 +69,10 @@ pub(super) struct Loaded {
     pub(super) empty_since: Option<Timestamp>,
     /// Whether the store may hold more of this room than the replica: it did not answer.
     pub(super) in_doubt: bool,
+    /// Connected here, but not in the room any more: let in again as soon as the store takes it.
+    pub(super) returning: Vec<Join>,
+    /// Whether this node's connections have to be compared with the room once the store answers.
+    pub(super) to_reassert: bool,
     /// `None` while the room has to be opened anew.
     feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
@@ -119,6 +124,8 @@ impl RoomActor {
             retry_at: None,
             empty_since,
             in_doubt: false,
+            returning: Vec::new(),
+            to_reassert: false,
             feed: Some(feed),
         };
         let mut waiting = Vec::new();
@@ -249,7 +256,8 @@ impl Loaded {
     fn deadline(&self) -> Option<Timestamp> {
         let idle = self.empty_since.filter(|_| self.recording.is_empty());
         let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
-        let wanting = !self.to_undo.is_empty() || self.in_doubt || self.feed.is_none();
+        let wanting =
+            !self.to_undo.is_empty() || self.in_doubt || self.to_reassert || self.feed.is_none();
         let again = self.retry_at.filter(|_| wanting);
         let due = self
             .room()
@@ -298,17 +306,32 @@ impl Loaded {
     }
 
     /// Opens the room anew: the feed has ended, or the store has forgotten the room.
-    async fn reopen(&mut self) {
+    ///
+    /// Boxed: what it does may find the room forgotten once more.
+    pub(super) fn reopen(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.open_again())
+    }
+
+    async fn open_again(&mut self) {
         self.feed = None;
-        match self
-            .parts
-            .store
-            .open(self.parts.ids.node(), self.room())
-            .await
-        {
+        let (store, node) = (self.parts.store.clone(), self.parts.ids.node());
+        let opened = match store.reopen(node, self.room()).await {
+            Ok(Some(opened)) => Ok(opened),
+            Ok(None) => match self.remembered().await {
+                Some(room) => {
+                    tracing::warn!(room.id = %self.key, "the store had lost the room; it begins again");
+                    store.open(node, &room).await
+                }
+                None => Err(StoreError::Unavailable("SQL does not answer".to_owned())),
+            },
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(opened) => {
                 self.feed = Some(opened.feed);
+                self.in_doubt = false;
                 self.compare(opened.room).await;
+                self.reassert().await;
             }
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot open the room again");
@@ -329,6 +352,9 @@ impl Loaded {
         }
         if self.in_doubt {
             self.look_again().await;
+        }
+        if self.to_reassert {
+            self.reassert().await;
         }
         self.undo().await;
         let request = Request::Change {

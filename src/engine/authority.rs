@@ -16,6 +16,8 @@ pub(super) const fn changes_authority(command: &Command) -> bool {
         | Command::Leave { .. }
         | Command::LoseConnection { .. }
         | Command::UpdateState { .. }
+        | Command::LoseNodes { .. }
+        | Command::LoseStrangers { .. }
         | Command::Expire
         | Command::AdoptMeeting { .. }
         | Command::RestoreGrants { .. } => false,

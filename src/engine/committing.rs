@@ -7,7 +7,7 @@ use super::authority;
 use super::directory::LedgerEntry;
 use super::registry::{Message, Request};
 use super::reply::{Answer, Outcome, ReplyTo};
-use super::store::Appended;
+use super::store::{Appended, StoreError};
 use crate::domain::id::UserId;
 use crate::domain::policy::UncreatedRooms;
 use crate::domain::refusal::Refusal;
@@ -62,6 +62,8 @@ impl Loaded {
             | Command::LoseConnection { .. }
             | Command::ChangeRole { .. }
             | Command::UpdateState { .. }
+            | Command::LoseNodes { .. }
+            | Command::LoseStrangers { .. }
             | Command::Expire
             | Command::AdoptMeeting { .. }
             | Command::RestoreGrants { .. } => None,
@@ -86,6 +88,11 @@ impl Loaded {
                 self.sink.refresh(self.replica.room(), connection);
                 continue;
             }
+            if matches!(message.request, Request::Reassert) {
+                self.look_again().await;
+                self.reassert().await;
+                continue;
+            }
             match self.durable_first(&message) {
                 None => batch.push(message),
                 Some(entry) => {
@@ -96,6 +103,7 @@ impl Loaded {
             }
         }
         self.commit(batch, Authority::Unchecked).await;
+        self.bring_back().await;
     }
 
     /// Decides the messages on the newest state and appends what they cause as one commit, again on
@@ -109,6 +117,7 @@ impl Loaded {
             .into_iter()
             .map(|message| (message.request, message.reply))
             .unzip();
+        let mut reopened = false;
         for _ in 0..MAX_CONFLICTS {
             let now = self.parts.clock.now();
             let (draft, outcomes) = self.draft(&requests, now, authority);
@@ -126,9 +135,15 @@ impl Loaded {
                     return true;
                 }
                 Ok(Appended::Conflict(missed)) => self.catch_up(missed),
+                Err(StoreError::Forgotten) if !reopened => {
+                    reopened = true;
+                    self.reopen().await;
+                }
                 Err(error) => {
                     tracing::warn!(room.id = %self.key, %error, "a commit was not accepted");
                     self.in_doubt = true;
+                    // Whoever is gone by now has to be taken out later.
+                    self.to_reassert = true;
                     self.pause();
                     break;
                 }
@@ -156,7 +171,7 @@ impl Loaded {
                 let before = draft.events().len();
                 let outcome = match request {
                     Request::Read => Ok(Outcome::State),
-                    Request::Refresh(_) => Ok(Outcome::Done),
+                    Request::Refresh(_) | Request::Reassert => Ok(Outcome::Done),
                     Request::Change { command, .. }
                         if !writable && authority::changes_authority(command) =>
                     {
@@ -272,6 +287,8 @@ fn outcome_of(command: &Command) -> Outcome {
         | Command::ChangeRole { .. }
         | Command::UpdateState { .. }
         | Command::End
+        | Command::LoseNodes { .. }
+        | Command::LoseStrangers { .. }
         | Command::Expire
         | Command::AdoptMeeting { .. }
         | Command::RestoreGrants { .. } => Outcome::Done,

@@ -10,10 +10,33 @@ use crate::domain::room::{Commit, Gap, Room};
 impl Loaded {
     /// Another node's commit.
     pub(super) async fn follow(&mut self, commit: &Arc<Commit>) {
-        match self.replica.apply(commit) {
-            Ok(true) => self.adopted(commit),
-            Ok(false) => {}
+        match self.take_in(commit) {
+            Ok(()) => self.bring_back().await,
             Err(gap) => self.resynchronise(gap).await,
+        }
+    }
+
+    /// Folds a commit that this actor did not make and tells of it.
+    fn take_in(&mut self, commit: &Arc<Commit>) -> Result<(), Gap> {
+        let before = self
+            .takes_out_ours(&commit.events)
+            .then(|| self.room().clone());
+        if self.replica.apply(commit)? {
+            if let Some(before) = before {
+                // Asked before anybody is told: who is told to have left is not connected any more.
+                self.note_missing(&before);
+            }
+            self.adopted(commit);
+        }
+        Ok(())
+    }
+
+    /// Lets in again who was taken out although connected here, unless the store has just failed.
+    pub(super) async fn bring_back(&mut self) {
+        let wanted = self.to_reassert || !self.returning.is_empty();
+        let now = self.parts.clock.now();
+        if wanted && self.retry_at.is_none_or(|retry| retry <= now) {
+            self.reassert().await;
         }
     }
 
@@ -29,16 +52,17 @@ impl Loaded {
         }
     }
 
-    /// Takes over what the store holds, if that is more than the replica.
+    /// Takes over what the store holds, if that is another room than the replica.
     pub(super) async fn compare(&mut self, stored: Room) {
-        if stored.epoch == self.room().epoch && stored.head == self.room().head {
-            return;
+        if stored.epoch != self.room().epoch {
+            self.start_from(stored);
+        } else if stored.head != self.room().head {
+            let (held, found) = (self.room().rev, stored.rev);
+            self.resynchronise(Gap::Missing { held, found }).await;
         }
-        let (held, found) = (self.room().rev, stored.rev);
-        self.resynchronise(Gap::Missing { held, found }).await;
     }
 
-    pub(super) async fn resynchronise(&mut self, gap: Gap) {
+    async fn resynchronise(&mut self, gap: Gap) {
         tracing::info!(room.id = %self.key, %gap, "the replica has a gap");
         self.look_again().await;
     }
@@ -46,12 +70,12 @@ impl Loaded {
     /// Reads what the store holds beyond the replica.
     pub(super) async fn look_again(&mut self) {
         match self.parts.store.since(self.room(), self.room().rev).await {
-            Ok(missed) => {
+            Ok(Some(missed)) => {
                 self.in_doubt = false;
-                if let Some(missed) = missed {
-                    self.catch_up(missed);
-                }
+                self.catch_up(missed);
+                self.bring_back().await;
             }
+            Ok(None) => self.reopen().await,
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot read what was missed");
                 self.in_doubt = true;
@@ -64,17 +88,23 @@ impl Loaded {
         match missed {
             Missed::Commits(commits) => {
                 for commit in commits {
-                    if self.replica.apply(&commit) == Ok(true) {
-                        self.adopted(&commit);
+                    if let Err(gap) = self.take_in(&commit) {
+                        tracing::error!(room.id = %self.key, %gap, "the log has a hole");
                     }
                 }
             }
-            Missed::Snapshot(room) => {
-                self.confirm_snapshot(&room.grants);
-                self.replica.advance(*room);
-                self.sink.resync(self.replica.room());
-                self.note_emptiness();
-            }
+            Missed::Snapshot(room) => self.start_from(*room),
         }
+    }
+
+    /// The replica starts again from what the store holds.
+    fn start_from(&mut self, room: Room) {
+        let before = self.room().clone();
+        self.confirm_snapshot(&room.grants);
+        self.replica.advance(room);
+        self.note_missing(&before);
+        self.to_reassert = true;
+        self.sink.resync(self.replica.room());
+        self.note_emptiness();
     }
 }

@@ -32,6 +32,8 @@ pub enum Request {
     },
     /// Only read it.
     Read,
+    /// This node was away: whoever is connected here and no longer in the room enters again.
+    Reassert,
     /// This connection of the room can be written to again after it had fallen behind.
     Refresh(ConnectionId),
 }
@@ -117,6 +119,18 @@ impl Rooms {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The rooms that are loaded.
+    #[must_use]
+    pub fn keys(&self) -> Vec<RoomKey> {
+        lock(&self.table).keys().cloned().collect()
+    }
+
+    /// Where work for the rooms runs.
+    #[must_use]
+    pub fn tracker(&self) -> &TaskTracker {
+        &self.parts.tracker
     }
 
     /// Whether this room is loaded.

@@ -17,6 +17,9 @@ pub trait RoomSink: Send {
     /// that the commit attaches get the room whole and none of the commit's events.
     fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>);
 
+    /// Whether a client of this node has this connection open and was let into the room with it.
+    fn is_live(&self, connection: ConnectionId) -> bool;
+
     /// The replica started again from a snapshot: every member gets the room whole.
     fn resync(&mut self, room: &Room);
 

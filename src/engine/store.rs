@@ -15,6 +15,12 @@ pub enum StoreError {
     /// Out of reach or refusing writes.
     #[error("room store unavailable: {0}")]
     Unavailable(String),
+    /// There is no such room (any more).
+    #[error("the room store does not hold the room")]
+    Forgotten,
+    /// What is stored cannot be understood.
+    #[error("room store unreadable: {0}")]
+    Unreadable(String),
 }
 
 /// What a node gets when it opens a room.
@@ -46,11 +52,15 @@ pub enum Appended {
     Conflict(Missed),
 }
 
-/// Live rooms. Implementations: `MemoryRoomStore` (the reference).
+/// Live rooms. Implementations: `MemoryRoomStore` (the reference), `RedisRoomStore`.
 #[async_trait]
 pub trait RoomStore: Send + Sync {
     /// Opens a room for a node; when there is none, `fresh` becomes the room (first writer wins).
     async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError>;
+
+    /// Opens a room again that the node holds a replica of: after its feed has ended. `None` when the
+    /// store does not hold the room any more; it then has to be opened with what the node knows.
+    async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError>;
 
     /// Appends at the head. `after` is the room as the commit leaves it.
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError>;

@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use crate::auth::Authenticator;
 use crate::domain::id::RoomId;
 use crate::engine::meetings::Meetings;
+use crate::engine::readiness::Readiness;
 
 pub mod caller;
 pub mod health;
@@ -33,6 +34,8 @@ pub struct HttpLimits {
 pub struct Api {
     /// The use cases.
     pub meetings: Meetings,
+    /// Whether the node wants work.
+    pub readiness: Arc<Readiness>,
     /// Verifies tokens.
     pub authenticator: Arc<Authenticator>,
     /// Bounds.
@@ -45,6 +48,7 @@ pub struct Api {
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
         .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
         .route("/api/meetings", post(meetings::create).get(meetings::list))
         .route(
             "/api/meetings/{id}",

@@ -341,6 +341,14 @@ impl Connection {
         }
     }
 
+    /// Closes the transport, so that the client connects again by itself. One that polls is left to the
+    /// end of its HTTP connection: a disconnect would tell it to stay away.
+    pub fn send_away(&self) {
+        if let Route::Wire(wire) = &self.state().route {
+            wire.abort();
+        }
+    }
+
     /// Ends a connection that cannot keep up. Its membership ends with the transport's.
     pub fn cut_off(&self) {
         self.cut(&mut self.state());

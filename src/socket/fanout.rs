@@ -70,6 +70,12 @@ impl RoomSink for Fanout {
         self.view = Some(view);
     }
 
+    fn is_live(&self, connection: ConnectionId) -> bool {
+        self.hub
+            .connection(connection)
+            .is_some_and(|connection| connection.is_in(&self.key))
+    }
+
     fn resync(&mut self, room: &Room) {
         let mut view = View::of(room);
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);

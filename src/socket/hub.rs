@@ -1,6 +1,7 @@
 //! All connections of this node, and what they share.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -58,6 +59,7 @@ struct Tables {
 pub struct Hub {
     tables: Mutex<Tables>,
     rooms: OnceLock<Arc<Rooms>>,
+    draining: AtomicBool,
     /// Verifies tokens at CONNECT.
     pub authenticator: Arc<Authenticator>,
     /// Names connections.
@@ -80,6 +82,7 @@ impl Hub {
         Arc::new(Self {
             tables: Mutex::default(),
             rooms: OnceLock::new(),
+            draining: AtomicBool::new(false),
             authenticator,
             ids,
             limits,
@@ -101,6 +104,23 @@ impl Hub {
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends every client away, spread evenly over `window`, so that not all of them come to the other
+    /// nodes at once. They count as lost: whoever comes back within the grace has not left.
+    pub async fn drain(&self, window: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
+        let connections: Vec<Arc<Connection>> =
+            self.tables().connections.values().cloned().collect();
+        // The table's order is random, so nobody's place in the row is the same twice.
+        let count = u32::try_from(connections.len()).unwrap_or(u32::MAX).max(1);
+        let step = window.checked_div(count).unwrap_or(window);
+        let mut next = tokio::time::Instant::now();
+        for connection in connections {
+            connection.send_away();
+            next += step;
+            tokio::time::sleep_until(next).await;
+        }
     }
 
     /// How many connections there are.
@@ -172,8 +192,13 @@ impl Hub {
             tables.upgrades.remove(&sid);
         }
         let id = connection.id();
+        let sent_away = self.draining.load(Ordering::Relaxed);
         for room in connection.end() {
             let command = match ending {
+                Ending::Gone(LossCause::Closed) if sent_away => Command::LoseConnection {
+                    connection: id,
+                    cause: LossCause::Lost,
+                },
                 Ending::Left => Command::Leave { connection: id },
                 Ending::Gone(cause) => Command::LoseConnection {
                     connection: id,

@@ -78,6 +78,17 @@ impl Stored {
         next.map_or(self.replica.room().head, |commit| commit.parent)
     }
 
+    fn subscribe(&mut self, node: NodeId) -> Opened {
+        let (sender, feed) = mpsc::channel(FEED_LENGTH);
+        self.subscribers
+            .retain(|(subscribed, _)| *subscribed != node);
+        self.subscribers.push((node, sender));
+        Opened {
+            room: self.replica.room().clone(),
+            feed,
+        }
+    }
+
     fn publish(&mut self, commit: &Arc<Commit>) {
         self.subscribers.retain(|(node, subscriber)| {
             if *node == commit.id.node {
@@ -97,23 +108,20 @@ impl RoomStore for MemoryRoomStore {
         let stored = rooms
             .entry(fresh.key.clone())
             .or_insert_with(|| Stored::new(fresh));
-        let (sender, feed) = mpsc::channel(FEED_LENGTH);
-        stored
-            .subscribers
-            .retain(|(subscribed, _)| *subscribed != node);
-        stored.subscribers.push((node, sender));
-        Ok(Opened {
-            room: stored.replica.room().clone(),
-            feed,
-        })
+        Ok(stored.subscribe(node))
+    }
+
+    async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError> {
+        Ok(self
+            .rooms()
+            .get_mut(&replica.key)
+            .map(|stored| stored.subscribe(node)))
     }
 
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         let mut rooms = self.rooms();
         let Some(stored) = rooms.get_mut(&after.key) else {
-            return Err(StoreError::Unavailable(
-                "the room was never opened".to_owned(),
-            ));
+            return Err(StoreError::Forgotten);
         };
         if stored.log.iter().rev().any(|known| known.id == commit.id) {
             return Ok(Appended::Accepted);

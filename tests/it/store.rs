@@ -71,3 +71,8 @@ conformance!(memory, |kept| Box::pin(async move {
     let store: Arc<dyn RoomStore> = Arc::new(MemoryRoomStore::new(kept));
     store
 }));
+
+conformance!(redis, |kept| Box::pin(async move {
+    let store: Arc<dyn RoomStore> = crate::support::redis::redis_store(kept);
+    store
+}));

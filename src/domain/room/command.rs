@@ -1,5 +1,8 @@
 //! What somebody wants of a room.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{ConnectionId, NodeId, UserId};
@@ -46,6 +49,9 @@ pub struct Join {
     pub media: MediaChanges,
 }
 
+/// Some nodes; shared, because every room of a node is told of the same.
+pub type Nodes = Arc<BTreeSet<NodeId>>;
+
 /// A wish to change a room.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
@@ -62,6 +68,16 @@ pub enum Command {
         connection: ConnectionId,
         /// How it ended.
         cause: LossCause,
+    },
+    /// These nodes are gone without a word, and with them every connection that they held.
+    LoseNodes {
+        /// The dead.
+        nodes: Nodes,
+    },
+    /// The store had lost its list of nodes: who is not on the new one is gone too.
+    LoseStrangers {
+        /// The living.
+        known: Nodes,
     },
     /// Grant or revoke a role.
     ChangeRole {

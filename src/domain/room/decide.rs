@@ -40,6 +40,12 @@ pub(super) fn into_draft(
         Command::LoseConnection { connection, cause } => {
             presence::lose(draft, *connection, *cause, now);
         }
+        Command::LoseNodes { nodes } => {
+            presence::lose_where(draft, now, |node| nodes.contains(&node));
+        }
+        Command::LoseStrangers { known } => {
+            presence::lose_where(draft, now, |node| !known.contains(&node));
+        }
         Command::ChangeRole { target, change } => {
             roles::change(draft, actor, target, *change, now)?;
         }

@@ -52,6 +52,14 @@ fn step() -> impl Strategy<Value = Step> {
     });
     prop_oneof![
         6 => (who.clone(), 0..3_u64).prop_map(|(index, c)| join(index, c)),
+        1 => (1..3_u64).prop_map(|node| {
+            let nodes: Nodes = [NodeId(node)].into_iter().collect::<std::collections::BTreeSet<_>>().into();
+            Step::Do(Actor::System, Command::LoseNodes { nodes })
+        }),
+        1 => (1..3_u64).prop_map(|node| {
+            let known: Nodes = [NodeId(node)].into_iter().collect::<std::collections::BTreeSet<_>>().into();
+            Step::Do(Actor::System, Command::LoseStrangers { known })
+        }),
         2 => connection.clone()
             .prop_map(|connection| Step::Do(Actor::System, Command::Leave { connection })),
         3 => (connection, any::<bool>()).prop_map(|(connection, lost)| {
@@ -198,6 +206,26 @@ fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, eve
     );
 }
 
+/// Whatever differs was announced as touched: a store writes nothing else.
+fn check_touched(before: &Room, after: &Room, events: &[Event]) {
+    let touched = Touched::by(events);
+    assert!(
+        touched.summary || before.summary() == after.summary(),
+        "{events:?}"
+    );
+    assert!(
+        touched.policy || before.policy == after.policy,
+        "{events:?}"
+    );
+    for name in USERS {
+        let user = UserId::new(name).unwrap();
+        let same = before.participant(&user) == after.participant(&user);
+        assert!(same || touched.participants.contains(&&user), "{events:?}");
+        let same = before.grants.of(&user) == after.grants.of(&user);
+        assert!(same || touched.grants.contains(&&user), "{events:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 10_000, ..ProptestConfig::default() })]
 
@@ -229,6 +257,7 @@ proptest! {
             prop_assert_eq!(decide(&room, &actor, &command, now), Ok(draft.events().to_vec()));
             let id = CommitId { node: NodeId(1), number };
             let Some((commit, after)) = draft.into_commit(id, now) else { continue };
+            check_touched(&room, &after, &commit.events);
             check_step(&room, &after, &actor, &command, &commit.events);
             check_state(&after);
             prop_assert_eq!(commit.rev, room.rev + 1);

@@ -10,6 +10,7 @@ pub mod draft;
 pub mod event;
 pub mod join;
 pub mod presence;
+pub mod records;
 pub mod replica;
 pub mod roles;
 pub mod state;
@@ -24,9 +25,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Actor, Command, GrantChange, Join, LossCause};
+pub use command::{Actor, Command, GrantChange, Join, LossCause, Nodes};
 pub use decide::decide;
 pub use draft::Draft;
 pub use event::{By, Commit, Event, HostChangeCause, LeaveReason};
+pub use records::{Records, Summary, Touched};
 pub use replica::{Gap, Replica};
 pub use state::{HostSeat, Room, Status};

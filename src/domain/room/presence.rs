@@ -3,7 +3,7 @@
 use super::command::LossCause;
 use super::draft::Draft;
 use super::event::{Event, LeaveReason};
-use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::id::{ConnectionId, NodeId, UserId};
 use crate::domain::participant::{LostConnection, Participant};
 use crate::domain::time::Timestamp;
 
@@ -65,6 +65,20 @@ pub(super) fn lose(draft: &mut Draft, connection: ConnectionId, cause: LossCause
             visible,
         };
         draft.record(Event::ConnectionLost { user, lost });
+    }
+}
+
+/// Every connection on these nodes is gone.
+pub(super) fn lose_where(draft: &mut Draft, now: Timestamp, gone: impl Fn(NodeId) -> bool) {
+    let connections: Vec<ConnectionId> = draft
+        .room()
+        .participants()
+        .flat_map(|participant| participant.connections.iter())
+        .filter(|connection| gone(connection.node))
+        .map(|connection| connection.id)
+        .collect();
+    for connection in connections {
+        lose(draft, connection, LossCause::Lost, now);
     }
 }
 

@@ -377,8 +377,9 @@ async fn cached_meeting_follows_every_change(f: Fixture) {
             .await
             .unwrap()
             .unwrap()
-            .description,
-        "Meeting".into()
+            .description
+            .as_ref(),
+        "Meeting"
     );
     f.directory
         .delete(&key, audit("meeting-deleted"))

@@ -5,6 +5,7 @@ pub(crate) mod directory;
 pub(crate) mod node;
 pub(crate) mod people;
 pub(crate) mod random;
+pub(crate) mod redis;
 pub(crate) mod sink;
 pub(crate) mod sql;
 pub(crate) mod store;

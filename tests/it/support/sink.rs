@@ -132,6 +132,10 @@ impl RoomSink for Recorder {
         });
     }
 
+    fn is_live(&self, _connection: ConnectionId) -> bool {
+        true
+    }
+
     fn resync(&mut self, _room: &Room) {
         self.0.note(Told::Resynced);
     }

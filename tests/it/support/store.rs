@@ -159,6 +159,11 @@ impl RoomStore for BreakableStore {
         self.inner.open(node, fresh).await
     }
 
+    async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError> {
+        self.asked().await?;
+        self.inner.reopen(node, replica).await
+    }
+
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         if let Err(error) = self.asked().await {
             self.attempts.fetch_add(1, Ordering::SeqCst);

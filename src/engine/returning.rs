@@ -1,0 +1,137 @@
+//! This node alone knows which of its sockets are open. When the store lost something, or others took
+//! this node for dead, it brings back who is still here and takes out who is not.
+
+use super::actor::Loaded;
+use super::authority;
+use super::committing::Authority;
+use super::registry::{Message, Request};
+use super::reply::ReplyTo;
+use crate::domain::grant::Grants;
+use crate::domain::id::ConnectionId;
+use crate::domain::participant::{MediaChanges, Participant};
+use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Room};
+
+impl Loaded {
+    /// Who was here before, is still connected, and is not in the room any more.
+    pub(super) fn note_missing(&mut self, before: &Room) {
+        let node = self.parts.ids.node();
+        let missing: Vec<Join> = before
+            .participants()
+            .flat_map(|participant| {
+                let held = participant.connections.iter();
+                held.map(move |connection| (participant, connection))
+            })
+            .filter(|(_, connection)| connection.node == node)
+            .filter(|(participant, connection)| !holds(self.room(), participant, connection.id))
+            .filter(|(_, connection)| self.sink.is_live(connection.id))
+            .map(|(participant, connection)| Join {
+                user: participant.user.clone(),
+                connection: connection.id,
+                node,
+                profile: participant.profile.clone(),
+                media: MediaChanges {
+                    audio_muted: Some(participant.media.audio_muted),
+                    video_paused: Some(participant.media.video_paused),
+                    screen_sharing: Some(participant.media.screen_sharing),
+                    hand_raised: Some(participant.media.hand_raised),
+                },
+            })
+            .collect();
+        for join in missing {
+            self.returning
+                .retain(|held| held.connection != join.connection);
+            self.returning.push(join);
+        }
+    }
+
+    /// Whether a commit of another node took out somebody who may still be connected here.
+    pub(super) fn takes_out_ours(&self, events: &[Event]) -> bool {
+        let node = self.parts.ids.node();
+        let is_ours = |id: ConnectionId| {
+            self.room()
+                .holder_of(id)
+                .is_some_and(|p| p.connections.iter().any(|c| c.id == id && c.node == node))
+        };
+        events.iter().any(|event| match event {
+            Event::ConnectionLost { lost, .. } => lost.connection.node == node,
+            Event::ConnectionDetached {
+                connection,
+                replaced: false,
+                ..
+            } => is_ours(*connection),
+            Event::ParticipantLeft {
+                user,
+                reason: LeaveReason::Disconnected,
+            } => self
+                .room()
+                .participant(user)
+                .is_some_and(|p| p.connections.iter().any(|c| c.node == node)),
+            Event::ConnectionDetached { replaced: true, .. }
+            | Event::ParticipantLeft { .. }
+            | Event::MeetingClaimed { .. }
+            | Event::MeetingAdopted { .. }
+            | Event::ParticipantJoined { .. }
+            | Event::ConnectionAttached { .. }
+            | Event::ProfileChanged { .. }
+            | Event::MediaChanged { .. }
+            | Event::RoleGranted { .. }
+            | Event::RoleRevoked { .. }
+            | Event::GrantsRestored { .. }
+            | Event::HostVacated { .. }
+            | Event::HostChanged { .. }
+            | Event::MeetingEnded { .. } => false,
+        })
+    }
+
+    /// Lets in again who is missing, and takes out connections of this node that are no more. What the
+    /// store does not take is tried again.
+    pub(super) async fn reassert(&mut self) {
+        let node = self.parts.ids.node();
+        let sink = &self.sink;
+        self.returning.retain(|join| sink.is_live(join.connection));
+        let gone = self
+            .room()
+            .participants()
+            .flat_map(|participant| participant.connections.iter())
+            .filter(|connection| connection.node == node && !sink.is_live(connection.id))
+            .map(|connection| {
+                let (connection, cause) = (connection.id, LossCause::Lost);
+                (Actor::System, Command::LoseConnection { connection, cause })
+            });
+        let back = self.returning.iter().map(|join| {
+            let actor = Actor::User(join.user.clone());
+            (actor, Command::Join(Box::new(join.clone())))
+        });
+        let messages: Vec<Message> = gone
+            .chain(back)
+            .map(|(actor, command)| Message {
+                request: Request::Change { actor, command },
+                reply: ReplyTo::Nobody,
+            })
+            .collect();
+        self.to_reassert = false;
+        if self.commit(messages, Authority::Unchecked).await {
+            self.returning.clear();
+        } else {
+            self.to_reassert = true;
+        }
+    }
+
+    /// What the store has to be given when it has lost the room: the people of the replica, and the
+    /// authority that SQL knows or is being told. `None` while SQL does not answer.
+    pub(super) async fn remembered(&mut self) -> Option<Room> {
+        let (directory, key) = (self.parts.directory.clone(), self.key.clone());
+        let meeting = directory.meeting(&key).await.ok()?;
+        let mut grants: Grants = directory.grants(&key).await.ok()?;
+        for commit in &self.unconfirmed {
+            authority::fold(&mut grants, &commit.events);
+        }
+        let creator = meeting.map(|meeting| meeting.created_by.clone());
+        Some(self.room().reborn(self.parts.ids.epoch(), creator, grants))
+    }
+}
+
+fn holds(room: &Room, participant: &Participant, connection: ConnectionId) -> bool {
+    room.participant(&participant.user)
+        .is_some_and(|present| present.holds(connection))
+}

@@ -1,0 +1,308 @@
+//! The connection to Redis: one for commands and feeds alike, made anew whenever it breaks.
+//!
+//! One connection keeps the order of a room's commits and of the answers to its appends, and wakes
+//! this process once for both. Whoever calls while there is none waits a moment, then is refused.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::sentinel::SentinelClient;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError, ScriptInvocation,
+    ServerErrorKind, Value,
+};
+use tokio::sync::{Mutex, Notify, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::feeds::Feeds;
+use crate::engine::store::StoreError;
+
+/// How often a call is sent, at most: a lost answer is asked for once more.
+const ATTEMPTS: usize = 2;
+
+/// Pauses between attempts to connect.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Where the Redis is that takes writes.
+pub(super) enum Target {
+    /// Always there.
+    Single(Box<Client>),
+    /// Wherever the sentinels say.
+    Sentinel(Box<Mutex<SentinelClient>>),
+}
+
+/// Times of the connection, all of them settings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// For a connection to be made.
+    pub(super) connect: Duration,
+    /// For a command to be answered.
+    pub(super) command: Duration,
+}
+
+#[derive(Debug, Clone)]
+enum State {
+    Up {
+        generation: u64,
+        connection: MultiplexedConnection,
+    },
+    Down {
+        since: Instant,
+        reason: Arc<str>,
+    },
+}
+
+/// The connection and how to make another.
+pub(super) struct Link {
+    target: Target,
+    times: Times,
+    feeds: Arc<Feeds>,
+    probe: String,
+    state: watch::Sender<State>,
+    broke: Notify,
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The target holds the password.
+        f.debug_struct("Link")
+            .field("times", &self.times)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    pub(super) fn new(target: Target, times: Times, feeds: Arc<Feeds>, probe: String) -> Arc<Self> {
+        let down = State::Down {
+            since: Instant::now(),
+            reason: "not connected yet".into(),
+        };
+        Arc::new(Self {
+            target,
+            times,
+            feeds,
+            probe,
+            state: watch::Sender::new(down),
+            broke: Notify::new(),
+        })
+    }
+
+    /// Why Redis cannot be used, if it cannot.
+    pub(super) fn trouble(&self) -> Option<Arc<str>> {
+        match &*self.state.borrow() {
+            State::Up { .. } => None,
+            State::Down { reason, .. } => Some(reason.clone()),
+        }
+    }
+
+    /// Keeps a connection until told to stop.
+    pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut generation = 0_u64;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            generation = generation.wrapping_add(1);
+            let connecting = tokio::time::timeout(self.times.connect, self.connect(generation));
+            let connected = tokio::select! {
+                result = connecting => result,
+                () = stop.cancelled() => return,
+            };
+            let failure = match connected {
+                Ok(Ok(connection)) => {
+                    // Whatever was told in between has been missed.
+                    self.feeds.end_all();
+                    self.state.send_replace(State::Up {
+                        generation,
+                        connection,
+                    });
+                    tracing::info!("connected to Redis");
+                    pause = FIRST_PAUSE;
+                    tokio::select! {
+                        () = self.broke.notified() => {}
+                        () = stop.cancelled() => return,
+                    }
+                    continue;
+                }
+                Ok(Err(error)) => describe(&error),
+                Err(_elapsed) => "no connection within the time-out".to_owned(),
+            };
+            self.went_down(&failure);
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => return,
+            }
+            pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn connect(
+        self: &Arc<Self>,
+        generation: u64,
+    ) -> Result<MultiplexedConnection, RedisError> {
+        let (feeds, link) = (self.feeds.clone(), Arc::downgrade(self));
+        let push = move |push: PushInfo| -> Result<(), std::convert::Infallible> {
+            if push.kind == PushKind::Disconnection {
+                if let Some(link) = Weak::upgrade(&link) {
+                    link.broken(generation, "the connection was closed");
+                }
+            } else {
+                feeds.push(&push);
+            }
+            Ok(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.times.connect))
+            .set_response_timeout(Some(self.times.command))
+            .set_push_sender(push);
+        let client = match &self.target {
+            Target::Single(client) => Client::clone(client),
+            Target::Sentinel(sentinels) => sentinels.lock().await.async_get_client().await?,
+        };
+        let mut connection = client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await?;
+        connection.subscribe(&self.probe).await?;
+        Ok(connection)
+    }
+
+    /// The connection of this generation is of no use any more.
+    pub(super) fn broken(&self, generation: u64, reason: &str) {
+        let current = matches!(
+            &*self.state.borrow(),
+            State::Up { generation: held, .. } if *held == generation
+        );
+        if current {
+            tracing::warn!(reason, "the connection to Redis broke");
+            self.went_down(reason);
+            self.broke.notify_one();
+        }
+    }
+
+    /// The connection looks well but does not deliver.
+    pub(super) fn distrust(&self, reason: &str) {
+        let generation = match &*self.state.borrow() {
+            State::Up { generation, .. } => *generation,
+            State::Down { .. } => return,
+        };
+        self.broken(generation, reason);
+    }
+
+    fn went_down(&self, reason: &str) {
+        self.state.send_modify(|state| {
+            let since = match state {
+                State::Up { .. } => Instant::now(),
+                State::Down { since, .. } => *since,
+            };
+            *state = State::Down {
+                since,
+                reason: reason.into(),
+            };
+        });
+    }
+
+    /// The connection; waits for it if it broke only a moment ago.
+    async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+        let patience = self.times.connect.min(self.times.command) / 2;
+        let deadline = match &*self.state.borrow() {
+            State::Up {
+                generation,
+                connection,
+            } => return Ok((*generation, connection.clone())),
+            State::Down { since, .. } => since.checked_add(patience).unwrap_or(*since),
+        };
+        let mut state = self.state.subscribe();
+        let up = state.wait_for(|state| matches!(state, State::Up { .. }));
+        if let Ok(Ok(state)) = tokio::time::timeout_at(deadline, up).await
+            && let State::Up {
+                generation,
+                connection,
+            } = &*state
+        {
+            return Ok((*generation, connection.clone()));
+        }
+        let reason = self.trouble().unwrap_or_else(|| "not connected".into());
+        Err(StoreError::Unavailable(reason.to_string()))
+    }
+
+    /// Runs a script. Sent again when the answer was lost, so it has to be one that may be repeated.
+    pub(super) async fn run_script(
+        &self,
+        script: &ScriptInvocation<'_>,
+    ) -> Result<Value, StoreError> {
+        let mut attempt = 1;
+        loop {
+            let (generation, mut connection) = self.connection().await?;
+            let error = match script.invoke_async(&mut connection).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            if !self.judge(generation, &error) || attempt == ATTEMPTS {
+                return Err(StoreError::Unavailable(describe(&error)));
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Runs a pipeline of commands that may be repeated.
+    pub(super) async fn run_pipeline(
+        &self,
+        pipeline: &redis::Pipeline,
+    ) -> Result<Vec<Value>, StoreError> {
+        let (generation, mut connection) = self.connection().await?;
+        pipeline
+            .query_async(&mut connection)
+            .await
+            .map_err(|error| {
+                self.judge(generation, &error);
+                StoreError::Unavailable(describe(&error))
+            })
+    }
+
+    /// Subscribes to a channel of this connection.
+    pub(super) async fn subscribe(&self, channel: &str) -> Result<(), StoreError> {
+        let (generation, mut connection) = self.connection().await?;
+        connection.subscribe(channel).await.map_err(|error| {
+            self.judge(generation, &error);
+            StoreError::Unavailable(describe(&error))
+        })
+    }
+
+    /// Leaves a channel, if there is a connection.
+    pub(super) async fn unsubscribe(&self, channel: &str) {
+        let Ok((generation, mut connection)) = self.connection().await else {
+            return;
+        };
+        if let Err(error) = connection.unsubscribe(channel).await {
+            self.judge(generation, &error);
+        }
+    }
+
+    /// Whether the connection is to blame for an error; it is then given up.
+    fn judge(&self, generation: u64, error: &RedisError) -> bool {
+        // The last three: another server takes the writes now, or this one is not there yet.
+        let blame = matches!(
+            error.kind(),
+            ErrorKind::Io
+                | ErrorKind::Parse
+                | ErrorKind::Server(
+                    ServerErrorKind::ReadOnly
+                        | ServerErrorKind::BusyLoading
+                        | ServerErrorKind::MasterDown
+                )
+        );
+        if blame {
+            self.broken(generation, &describe(error));
+        }
+        blame
+    }
+}
+
+/// An error without what was sent.
+fn describe(error: &RedisError) -> String {
+    match error.code() {
+        Some(code) => format!("Redis answers {code}"),
+        None => error.category().to_owned(),
+    }
+}

@@ -1,0 +1,165 @@
+//! `RoomStore` on Redis: each call is one script, atomic and safe to repeat.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use redis::Value;
+
+use super::RedisRoomStore;
+use super::codec::{self, Change};
+use super::keys;
+use super::scripts::{Reply, unexpected};
+use crate::domain::id::{NodeId, Revision, RoomKey};
+use crate::domain::room::{Commit, Room};
+use crate::engine::store::{Appended, Missed, Opened, RoomStore, StoreError};
+
+impl RedisRoomStore {
+    /// Subscribes first and reads then: what comes in between is in both, and nothing in neither.
+    async fn enter(
+        &self,
+        node: NodeId,
+        held: &Room,
+        offered: &[String],
+    ) -> Result<Option<Opened>, StoreError> {
+        let _turn = self.openings.acquire().await;
+        let keys = self.keys.room(&held.key);
+        self.note_room(node, &held.key).await?;
+        let feed = self.feeds.open(&keys.feed, &held.key, node);
+        self.link.subscribe(&keys.feed).await?;
+        let mut script = self.scripts.open.prepare_invoke();
+        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
+        script.arg(keys::node_name(node));
+        script.arg(codec::epoch_text(held.epoch)).arg(held.rev);
+        script.arg(codec::head_text(held.head)).arg(offered);
+        let value = self.link.run_script(&script).await?;
+        let room = match Reply::read(value, &held.key)? {
+            Reply::None => {
+                self.leave_feed(&keys.feed, node).await;
+                return Ok(None);
+            }
+            Reply::Made | Reply::Same => held.clone(),
+            Reply::Room(room) => *room,
+            Reply::Ok | Reply::Commits(_) => return Err(unexpected()),
+        };
+        self.feeds.note(&keys.feed, room.head);
+        Ok(Some(Opened { room, feed }))
+    }
+
+    /// Written before the node's first commit in the room, so that the set is never too small.
+    async fn note_room(&self, node: NodeId, key: &RoomKey) -> Result<(), StoreError> {
+        let mut add = redis::pipe();
+        add.cmd("SADD")
+            .arg(self.keys.rooms_of(node))
+            .arg(key.to_string());
+        self.link.run_pipeline(&add).await.map(drop)
+    }
+
+    async fn leave_feed(&self, channel: &str, node: NodeId) {
+        if self.feeds.close(channel, node) {
+            self.link.unsubscribe(channel).await;
+        }
+    }
+}
+
+#[async_trait]
+impl RoomStore for RedisRoomStore {
+    async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError> {
+        let offered = codec::fields(fresh)?;
+        let opened = self.enter(node, fresh, &offered).await?;
+        opened.ok_or_else(unexpected)
+    }
+
+    async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError> {
+        self.enter(node, replica, &[]).await
+    }
+
+    async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
+        let keys = self.keys.room(&after.key);
+        let change = Change::of(commit, after)?;
+        let mut script = self.scripts.append.prepare_invoke();
+        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
+        script.arg(codec::epoch_text(commit.epoch));
+        script.arg(codec::head_text(commit.parent)).arg(commit.rev);
+        script.arg(codec::id_text(commit.id)).arg(self.log_length);
+        script.arg("PUBLISH").arg(&keys.feed);
+        script.arg(codec::commit_bytes(commit)?);
+        script
+            .arg(change.set.len())
+            .arg(change.set)
+            .arg(change.removed);
+        let value = self.link.run_script(&script).await?;
+        let reply = Reply::read(value, &after.key)?;
+        if matches!(reply, Reply::Ok) {
+            self.feeds.note(&keys.feed, Some(commit.id));
+            return Ok(Appended::Accepted);
+        }
+        let missed = reply.into_missed()?;
+        missed.map(Appended::Conflict).ok_or(StoreError::Forgotten)
+    }
+
+    async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError> {
+        let keys = self.keys.room(&replica.key);
+        let mut script = self.scripts.since.prepare_invoke();
+        script.key(&keys.state).key(&keys.log);
+        script.arg(codec::epoch_text(replica.epoch)).arg(rev);
+        // The head is that of the replica's own revision; of another one it is not known.
+        script.arg(if rev == replica.rev {
+            codec::head_text(replica.head)
+        } else {
+            "*".to_owned()
+        });
+        let value = self.link.run_script(&script).await?;
+        Reply::read(value, &replica.key)?.into_missed()
+    }
+
+    async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {
+        if !replica.is_empty() {
+            return Ok(false);
+        }
+        let keys = self.keys.room(&replica.key);
+        let mut script = self.scripts.forget.prepare_invoke();
+        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
+        script.arg(keys::node_name(node));
+        script.arg(codec::epoch_text(replica.epoch));
+        script.arg(codec::head_text(replica.head));
+        let Value::Int(forgotten) = self.link.run_script(&script).await? else {
+            return Err(unexpected());
+        };
+        let forgotten = forgotten == 1;
+        if forgotten {
+            self.leave_feed(&keys.feed, node).await;
+            let mut remove = redis::pipe();
+            remove
+                .cmd("SREM")
+                .arg(self.keys.rooms_of(node))
+                .arg(replica.key.to_string());
+            // A room too many in the set costs one look when the node dies.
+            drop(self.link.run_pipeline(&remove).await);
+        }
+        Ok(forgotten)
+    }
+
+    async fn log(&self, key: &RoomKey) -> Result<Vec<Arc<Commit>>, StoreError> {
+        let mut read = redis::pipe();
+        read.cmd("XRANGE")
+            .arg(self.keys.room(key).log)
+            .arg("-")
+            .arg("+");
+        let mut replies = self.link.run_pipeline(&read).await?;
+        let Some(Value::Array(entries)) = replies.pop() else {
+            return Err(unexpected());
+        };
+        entries.into_iter().map(log_entry).collect()
+    }
+}
+
+/// The commit of one entry: id, then field and value in turn, the commit last.
+fn log_entry(entry: Value) -> Result<Arc<Commit>, StoreError> {
+    if let Value::Array(entry) = entry
+        && let Some(Value::Array(fields)) = entry.into_iter().nth(1)
+        && let Some(Value::BulkString(bytes)) = fields.last()
+    {
+        return codec::commit_from(bytes);
+    }
+    Err(unexpected())
+}
