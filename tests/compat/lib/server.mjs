@@ -1,10 +1,20 @@
 // One real server process: free port, own SQLite file, settings given as USHER__ names.
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+/** Every server keeps its rooms under a prefix of its own: the tests use the same room ids. */
+function roomsInRedis(url) {
+  if (!url) return {};
+  return {
+    USHER__STORE__REDIS_URL: url,
+    USHER__STORE__KEY_PREFIX: `test-${randomUUID()}`,
+  };
+}
 
 const DEFAULT_BIN = fileURLToPath(new URL('../../../target/debug/usher', import.meta.url));
 const START_DEADLINE_MS = 15_000;
@@ -25,6 +35,7 @@ export class Server {
       ...withoutUsher(process.env),
       USHER__DATABASE__URL:
         process.env.USHER_TEST_DATABASE_URL ?? `sqlite://${join(this.#dir, 'usher.db')}?mode=rwc`,
+      ...roomsInRedis(process.env.USHER_TEST_ROOMS_REDIS_URL),
       ...prefixed(settings),
     };
   }
