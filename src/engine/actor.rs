@@ -73,6 +73,10 @@ pub(super) struct Loaded {
     pub(super) returning: Vec<Join>,
     /// Whether this node's connections have to be compared with the room once the store answers.
     pub(super) to_reassert: bool,
+    /// Whether the store holds less than the replica: the room has to be opened again.
+    pub(super) to_reopen: bool,
+    /// When to compare roles with SQL: what the store held may have been older.
+    pub(super) reconcile_at: Option<Timestamp>,
     /// `None` while the room has to be opened anew.
     feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
@@ -126,6 +130,8 @@ impl RoomActor {
             in_doubt: false,
             returning: Vec::new(),
             to_reassert: false,
+            to_reopen: false,
+            reconcile_at: None,
             feed: Some(feed),
         };
         let mut waiting = Vec::new();
@@ -265,6 +271,7 @@ impl Loaded {
             .into_iter()
             .chain(idle)
             .chain(again)
+            .chain(self.reconcile_at)
             .min();
         // Whatever is due, a store that has just failed is not asked without a pause.
         due.map(|due| self.retry_at.map_or(due, |retry| due.max(retry)))
@@ -314,13 +321,14 @@ impl Loaded {
 
     async fn open_again(&mut self) {
         self.feed = None;
+        self.to_reopen = false;
         let (store, node) = (self.parts.store.clone(), self.parts.ids.node());
         let opened = match store.reopen(node, self.room()).await {
             Ok(Some(opened)) => Ok(opened),
             Ok(None) => match self.remembered().await {
                 Some(room) => {
                     tracing::warn!(room.id = %self.key, "the store had lost the room; it begins again");
-                    store.open(node, &room).await
+                    store.restore(node, self.room(), &room).await
                 }
                 None => Err(StoreError::Unavailable("SQL does not answer".to_owned())),
             },
@@ -355,6 +363,12 @@ impl Loaded {
         }
         if self.to_reassert {
             self.reassert().await;
+        }
+        if self
+            .reconcile_at
+            .is_some_and(|at| at <= self.parts.clock.now())
+        {
+            self.reconcile().await;
         }
         self.undo().await;
         let request = Request::Change {

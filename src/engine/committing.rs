@@ -89,8 +89,7 @@ impl Loaded {
                 continue;
             }
             if matches!(message.request, Request::Reassert) {
-                self.look_again().await;
-                self.reassert().await;
+                self.reopen().await;
                 continue;
             }
             match self.durable_first(&message) {
@@ -122,6 +121,13 @@ impl Loaded {
             let now = self.parts.clock.now();
             let (draft, outcomes) = self.draft(&requests, now, authority);
             let Some((commit, after)) = draft.into_commit(id, now) else {
+                if requests.iter().any(is_change) {
+                    match self.refreshed().await {
+                        Freshness::Same => {}
+                        Freshness::Moved => continue,
+                        Freshness::Unknown => break,
+                    }
+                }
                 let repeated = repeated(&requests, &outcomes);
                 self.finish(None, &repeated, join(replies, outcomes));
                 return true;
@@ -134,7 +140,12 @@ impl Loaded {
                     self.finish(Some(commit), &repeated, join(replies, outcomes));
                     return true;
                 }
-                Ok(Appended::Conflict(missed)) => self.catch_up(missed),
+                Ok(Appended::Conflict(missed)) => {
+                    self.catch_up(missed);
+                    if self.to_reopen {
+                        self.reopen().await;
+                    }
+                }
                 Err(StoreError::Forgotten) if !reopened => {
                     reopened = true;
                     self.reopen().await;
@@ -155,6 +166,30 @@ impl Loaded {
             .collect();
         self.finish(None, &[], refused);
         false
+    }
+
+    /// Before a command is answered that changed nothing: whether the replica is as new as the store.
+    /// Otherwise a command might be judged on a state older than an answer that its sender has seen.
+    async fn refreshed(&mut self) -> Freshness {
+        let before = (self.room().epoch, self.room().rev);
+        match self.parts.store.since(self.room(), self.room().rev).await {
+            Ok(Some(missed)) => {
+                self.catch_up(missed);
+                if self.to_reopen {
+                    self.reopen().await;
+                }
+            }
+            Ok(None) => self.reopen().await,
+            Err(error) => {
+                tracing::debug!(room.id = %self.key, %error, "whether the replica is new is not known");
+                return Freshness::Unknown;
+            }
+        }
+        if before == (self.room().epoch, self.room().rev) {
+            Freshness::Same
+        } else {
+            Freshness::Moved
+        }
     }
 
     fn draft(
@@ -231,6 +266,27 @@ impl Loaded {
         answer(reply, self.room(), self.room().rev, outcome, &mut answers);
         self.sink.publish(self.replica.room(), None, answers);
     }
+}
+
+/// How new the replica is.
+enum Freshness {
+    /// As new as the store.
+    Same,
+    /// It was older, and is not any more.
+    Moved,
+    /// The store did not say.
+    Unknown,
+}
+
+/// Whether a person or a service asks for a change: only their answers promise anything.
+const fn is_change(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Change {
+            actor: Actor::User(_) | Actor::Service(_),
+            ..
+        }
+    )
 }
 
 /// Roles that commands asked for and that were so already.

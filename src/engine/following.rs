@@ -1,11 +1,15 @@
 //! Commits of other nodes, and what was missed of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::actor::Loaded;
 use super::authority;
 use super::store::Missed;
 use crate::domain::room::{Commit, Gap, Room};
+
+/// Long enough for roles that are under way to SQL on any node to be there.
+const RECONCILE_AFTER: Duration = Duration::from_secs(2);
 
 impl Loaded {
     /// Another node's commit.
@@ -33,9 +37,13 @@ impl Loaded {
 
     /// Lets in again who was taken out although connected here, unless the store has just failed.
     pub(super) async fn bring_back(&mut self) {
-        let wanted = self.to_reassert || !self.returning.is_empty();
         let now = self.parts.clock.now();
-        if wanted && self.retry_at.is_none_or(|retry| retry <= now) {
+        if self.retry_at.is_some_and(|retry| retry > now) {
+            return;
+        }
+        if self.to_reopen {
+            self.reopen().await;
+        } else if self.to_reassert || !self.returning.is_empty() {
             self.reassert().await;
         }
     }
@@ -93,6 +101,12 @@ impl Loaded {
                     }
                 }
             }
+            // The store has lost the end of the log, which this replica still holds.
+            Missed::Snapshot(room)
+                if room.epoch == self.room().epoch && room.rev < self.room().rev =>
+            {
+                self.to_reopen = true;
+            }
             Missed::Snapshot(room) => self.start_from(*room),
         }
     }
@@ -104,6 +118,7 @@ impl Loaded {
         self.replica.advance(room);
         self.note_missing(&before);
         self.to_reassert = true;
+        self.reconcile_at = Some(self.parts.clock.now().plus(RECONCILE_AFTER));
         self.sink.resync(self.replica.room());
         self.note_emptiness();
     }

@@ -7,9 +7,10 @@ use super::committing::Authority;
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
-use crate::domain::id::ConnectionId;
+use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{MediaChanges, Participant};
-use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Room};
+use crate::domain::role::Role;
+use crate::domain::room::{Actor, Command, Event, GrantChange, Join, LeaveReason, LossCause, Room};
 
 impl Loaded {
     /// Who was here before, is still connected, and is not in the room any more.
@@ -115,6 +116,54 @@ impl Loaded {
         } else {
             self.to_reassert = true;
         }
+    }
+
+    /// Gives back roles that SQL knows and the room does not: the store had an older room. Never the
+    /// other way round, since what the room knows may not have reached SQL yet.
+    pub(super) async fn reconcile(&mut self) {
+        let (directory, key) = (self.parts.directory.clone(), self.key.clone());
+        let known = directory.grants(&key).await;
+        let Ok(known) = known else {
+            self.pause();
+            return;
+        };
+        self.reconcile_at = None;
+        let changes: Vec<GrantChange> = known
+            .iter()
+            .flat_map(|(user, grant)| {
+                [Role::Host, Role::CoHost].map(|role| (user, role, grant.since(role)))
+            })
+            .filter(|(user, role, since)| {
+                since.is_some() && self.room().grants.of(user).since(*role).is_none()
+            })
+            .filter(|(user, role, _)| !self.is_being_recorded(user, *role))
+            .map(|(user, role, since)| GrantChange {
+                user: user.clone(),
+                role,
+                since,
+            })
+            .collect();
+        if changes.is_empty() {
+            return;
+        }
+        tracing::warn!(room.id = %self.key, "roles that the store had lost come back from SQL");
+        let command = Command::RestoreGrants { changes };
+        let message = Message {
+            request: Request::Change {
+                actor: Actor::System,
+                command,
+            },
+            reply: ReplyTo::Nobody,
+        };
+        if !self.commit(vec![message], Authority::Unchecked).await {
+            self.reconcile_at = Some(self.parts.clock.now());
+        }
+    }
+
+    fn is_being_recorded(&self, user: &UserId, role: Role) -> bool {
+        self.unconfirmed.iter().any(|commit| {
+            authority::changed_roles(&commit.events).any(|changed| changed == (user, role))
+        })
     }
 
     /// What the store has to be given when it has lost the room: the people of the replica, and the

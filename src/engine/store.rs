@@ -59,8 +59,17 @@ pub trait RoomStore: Send + Sync {
     async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError>;
 
     /// Opens a room again that the node holds a replica of: after its feed has ended. `None` when the
-    /// store does not hold the room any more; it then has to be opened with what the node knows.
+    /// store does not hold the room any more, or not all of it: it then has to be restored.
     async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError>;
+
+    /// Gives back a room that the store has lost, or the end of it: `reborn` becomes the room, unless
+    /// somebody else was faster or the store holds more than the replica.
+    async fn restore(
+        &self,
+        node: NodeId,
+        replica: &Room,
+        reborn: &Room,
+    ) -> Result<Opened, StoreError>;
 
     /// Appends at the head. `after` is the room as the commit leaves it.
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError>;

@@ -118,6 +118,15 @@ impl RoomStore for MemoryRoomStore {
             .map(|stored| stored.subscribe(node)))
     }
 
+    async fn restore(
+        &self,
+        node: NodeId,
+        _replica: &Room,
+        reborn: &Room,
+    ) -> Result<Opened, StoreError> {
+        self.open(node, reborn).await
+    }
+
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         let mut rooms = self.rooms();
         let Some(stored) = rooms.get_mut(&after.key) else {

@@ -339,6 +339,10 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
     }
 }
 
+/// When a retryable command is worth another try: a store that broke is back within a second or is
+/// away for longer.
+const RETRY_AFTER_MS: u64 = 1000;
+
 /// The acknowledgement of a refused command.
 #[must_use]
 pub fn refused_ack(refusal: &Refusal) -> String {
@@ -348,6 +352,7 @@ pub fn refused_ack(refusal: &Refusal) -> String {
     json::string(&mut out, &refusal.to_string());
     if refusal.kind().is_retryable() {
         json::flag(&mut out, "retryable", true);
+        json::number(&mut out, "retryAfterMs", RETRY_AFTER_MS);
     }
     out.push_str("}}");
     out

@@ -1,8 +1,8 @@
 -- Appends a commit at the head, or says what its author has missed.
--- KEYS: state, log, nodes. ARGV: epoch, parent, rev, id, log length, publish command, channel, commit,
--- number of values that follow, field, value, …, fields to remove.
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'rev', 'head')
-if not s[1] then
+-- KEYS: state, log. ARGV: epoch, parent, rev, id, log length, server, channel, readers in the author's own process,
+-- commit, number of values that follow, field, value, …, fields to remove.
+local s = redis.call('HMGET', KEYS[1], 'epoch', 'rev', 'head', 'server')
+if not s[1] or s[4] ~= ARGV[6] then
   return {'none'}
 end
 local rev = tonumber(ARGV[3])
@@ -14,23 +14,17 @@ if s[1] ~= ARGV[1] or s[3] ~= ARGV[2] or tonumber(s[2]) ~= rev - 1 then
   return missed(s, ARGV[1], rev - 1, ARGV[2])
 end
 
--- Everything that can be wrong is found out before the first write. A script that fails later keeps what it has
--- written, so what follows notes how things were, and puts them back.
-local tail = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-if tail and tonumber(string.match(tail[1], '^%d+')) >= rev then
-  return redis.error_reply('USHERLOG the log is ahead of the room')
-end
-local others = redis.call('SCARD', KEYS[3]) > 1
-local values = tonumber(ARGV[9])
+-- A script that fails keeps what it has written. So what follows notes how things were, and puts them back.
+local values = tonumber(ARGV[10])
 local set, touched = {'rev', ARGV[3], 'head', ARGV[4]}, {'rev', 'head'}
-for i = 10, 9 + values do
+for i = 11, 10 + values do
   set[#set + 1] = ARGV[i]
-  if i % 2 == 0 then
+  if i % 2 == 1 then
     touched[#touched + 1] = ARGV[i]
   end
 end
 local removed = {}
-for i = 10 + values, #ARGV do
+for i = 11 + values, #ARGV do
   removed[#removed + 1] = ARGV[i]
   touched[#touched + 1] = ARGV[i]
 end
@@ -52,7 +46,7 @@ end
 local failed = in_pieces('HSET', set, 1000) or in_pieces('HDEL', removed, 1000)
 if not failed then
   local added = redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', ARGV[5], ARGV[3] .. '-0',
-    'id', ARGV[4], 'parent', ARGV[2], 'commit', ARGV[8])
+    'id', ARGV[4], 'parent', ARGV[2], 'commit', ARGV[9])
   if type(added) == 'table' and added.err then
     failed = added
   end
@@ -71,8 +65,9 @@ if failed then
   in_pieces('HDEL', gone, 1000)
   return failed
 end
-if others then
-  -- Whoever is not reached finds the hole in its revisions.
-  redis.pcall(ARGV[6], ARGV[7], ARGV[8])
+-- Its author needs no message. Whoever is not reached finds the hole in its revisions.
+local readers = redis.pcall('PUBSUB', 'NUMSUB', ARGV[7])
+if readers.err or readers[2] > 1 or tonumber(ARGV[8]) > 1 then
+  redis.pcall('PUBLISH', ARGV[7], ARGV[9])
 end
 return {'ok'}

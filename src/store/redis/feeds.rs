@@ -79,6 +79,13 @@ impl Feeds {
         unread
     }
 
+    /// How many nodes of this process read the channel: one, except in tests.
+    pub(super) fn readers(&self, channel: &str) -> usize {
+        self.rooms()
+            .get(channel)
+            .map_or(0, |open| open.readers.len())
+    }
+
     /// Notes where the room is, as far as this process knows.
     pub(super) fn note(&self, channel: &str, head: Option<CommitId>) {
         if let Some(open) = self.rooms().get_mut(channel) {

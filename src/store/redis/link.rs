@@ -45,14 +45,17 @@ pub(super) struct Times {
 
 #[derive(Debug, Clone)]
 enum State {
-    Up {
-        generation: u64,
-        connection: MultiplexedConnection,
-    },
-    Down {
-        since: Instant,
-        reason: Arc<str>,
-    },
+    Up(Up),
+    Down { since: Instant, reason: Arc<str> },
+}
+
+/// A connection that works, as far as is known.
+#[derive(Debug, Clone)]
+struct Up {
+    generation: u64,
+    connection: MultiplexedConnection,
+    /// Which run of which server it leads to.
+    server: Arc<str>,
 }
 
 /// The connection and how to make another.
@@ -93,7 +96,7 @@ impl Link {
     /// Why Redis cannot be used, if it cannot.
     pub(super) fn trouble(&self) -> Option<Arc<str>> {
         match &*self.state.borrow() {
-            State::Up { .. } => None,
+            State::Up(_) => None,
             State::Down { reason, .. } => Some(reason.clone()),
         }
     }
@@ -110,13 +113,10 @@ impl Link {
                 () = stop.cancelled() => return,
             };
             let failure = match connected {
-                Ok(Ok(connection)) => {
+                Ok(Ok(up)) => {
                     // Whatever was told in between has been missed.
                     self.feeds.end_all();
-                    self.state.send_replace(State::Up {
-                        generation,
-                        connection,
-                    });
+                    self.state.send_replace(State::Up(up));
                     tracing::info!("connected to Redis");
                     pause = FIRST_PAUSE;
                     tokio::select! {
@@ -137,10 +137,7 @@ impl Link {
         }
     }
 
-    async fn connect(
-        self: &Arc<Self>,
-        generation: u64,
-    ) -> Result<MultiplexedConnection, RedisError> {
+    async fn connect(self: &Arc<Self>, generation: u64) -> Result<Up, RedisError> {
         let (feeds, link) = (self.feeds.clone(), Arc::downgrade(self));
         let push = move |push: PushInfo| -> Result<(), std::convert::Infallible> {
             if push.kind == PushKind::Disconnection {
@@ -164,14 +161,19 @@ impl Link {
             .get_multiplexed_async_connection_with_config(&config)
             .await?;
         connection.subscribe(&self.probe).await?;
-        Ok(connection)
+        let server = run_of(&mut connection).await?;
+        Ok(Up {
+            generation,
+            connection,
+            server,
+        })
     }
 
     /// The connection of this generation is of no use any more.
     pub(super) fn broken(&self, generation: u64, reason: &str) {
         let current = matches!(
             &*self.state.borrow(),
-            State::Up { generation: held, .. } if *held == generation
+            State::Up(up) if up.generation == generation
         );
         if current {
             tracing::warn!(reason, "the connection to Redis broke");
@@ -183,7 +185,7 @@ impl Link {
     /// The connection looks well but does not deliver.
     pub(super) fn distrust(&self, reason: &str) {
         let generation = match &*self.state.borrow() {
-            State::Up { generation, .. } => *generation,
+            State::Up(up) => up.generation,
             State::Down { .. } => return,
         };
         self.broken(generation, reason);
@@ -192,7 +194,7 @@ impl Link {
     fn went_down(&self, reason: &str) {
         self.state.send_modify(|state| {
             let since = match state {
-                State::Up { .. } => Instant::now(),
+                State::Up(_) => Instant::now(),
                 State::Down { since, .. } => *since,
             };
             *state = State::Down {
@@ -203,42 +205,38 @@ impl Link {
     }
 
     /// The connection; waits for it if it broke only a moment ago.
-    async fn connection(&self) -> Result<(u64, MultiplexedConnection), StoreError> {
+    async fn connection(&self) -> Result<Up, StoreError> {
         let patience = self.times.connect.min(self.times.command) / 2;
         let deadline = match &*self.state.borrow() {
-            State::Up {
-                generation,
-                connection,
-            } => return Ok((*generation, connection.clone())),
+            State::Up(up) => return Ok(up.clone()),
             State::Down { since, .. } => since.checked_add(patience).unwrap_or(*since),
         };
         let mut state = self.state.subscribe();
-        let up = state.wait_for(|state| matches!(state, State::Up { .. }));
+        let up = state.wait_for(|state| matches!(state, State::Up(_)));
         if let Ok(Ok(state)) = tokio::time::timeout_at(deadline, up).await
-            && let State::Up {
-                generation,
-                connection,
-            } = &*state
+            && let State::Up(up) = &*state
         {
-            return Ok((*generation, connection.clone()));
+            return Ok(up.clone());
         }
         let reason = self.trouble().unwrap_or_else(|| "not connected".into());
         Err(StoreError::Unavailable(reason.to_string()))
     }
 
-    /// Runs a script. Sent again when the answer was lost, so it has to be one that may be repeated.
-    pub(super) async fn run_script(
+    /// Runs a script, made for the run of the server that it is sent to. Sent again when the answer was
+    /// lost, so it has to be one that may be repeated.
+    pub(super) async fn run_script<'a>(
         &self,
-        script: &ScriptInvocation<'_>,
+        script: impl Fn(&str) -> ScriptInvocation<'a>,
     ) -> Result<Value, StoreError> {
         let mut attempt = 1;
         loop {
-            let (generation, mut connection) = self.connection().await?;
-            let error = match script.invoke_async(&mut connection).await {
+            let mut up = self.connection().await?;
+            let script = script(&up.server);
+            let error = match script.invoke_async(&mut up.connection).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if !self.judge(generation, &error) || attempt == ATTEMPTS {
+            if !self.judge(up.generation, &error) || attempt == ATTEMPTS {
                 return Err(StoreError::Unavailable(describe(&error)));
             }
             attempt += 1;
@@ -250,7 +248,11 @@ impl Link {
         &self,
         pipeline: &redis::Pipeline,
     ) -> Result<Vec<Value>, StoreError> {
-        let (generation, mut connection) = self.connection().await?;
+        let Up {
+            generation,
+            mut connection,
+            ..
+        } = self.connection().await?;
         pipeline
             .query_async(&mut connection)
             .await
@@ -262,7 +264,11 @@ impl Link {
 
     /// Subscribes to a channel of this connection.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<(), StoreError> {
-        let (generation, mut connection) = self.connection().await?;
+        let Up {
+            generation,
+            mut connection,
+            ..
+        } = self.connection().await?;
         connection.subscribe(channel).await.map_err(|error| {
             self.judge(generation, &error);
             StoreError::Unavailable(describe(&error))
@@ -271,7 +277,12 @@ impl Link {
 
     /// Leaves a channel, if there is a connection.
     pub(super) async fn unsubscribe(&self, channel: &str) {
-        let Ok((generation, mut connection)) = self.connection().await else {
+        let Ok(Up {
+            generation,
+            mut connection,
+            ..
+        }) = self.connection().await
+        else {
             return;
         };
         if let Err(error) = connection.unsubscribe(channel).await {
@@ -297,6 +308,25 @@ impl Link {
         }
         blame
     }
+}
+
+/// The server's `run_id`: another server has another one, and so has this one after a restart. Where
+/// `INFO` is not allowed nothing is known, and no change is noticed.
+async fn run_of(connection: &mut MultiplexedConnection) -> Result<Arc<str>, RedisError> {
+    let info = redis::cmd("INFO")
+        .arg("server")
+        .query_async::<String>(connection)
+        .await;
+    let info = match info {
+        Ok(info) => info,
+        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+            tracing::warn!("Redis does not allow INFO: a failover may go unnoticed");
+            String::new()
+        }
+        Err(error) => return Err(error),
+    };
+    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+    Ok(run.unwrap_or("unknown").trim().into())
 }
 
 /// An error without what was sent.

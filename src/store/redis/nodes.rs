@@ -17,10 +17,16 @@ const BURIAL_MS: u64 = 30_000;
 #[async_trait]
 impl NodeRegistry for RedisRoomStore {
     async fn beat(&self, node: NodeId) -> Result<Roll, StoreError> {
-        let mut script = self.scripts.beat.prepare_invoke();
-        script.key(self.keys.nodes()).arg(keys::node_name(node));
-        script.arg(self.keys.probe_of(node)).arg("beat");
-        let reply = texts(self.link.run_script(&script).await?)?;
+        let value = self
+            .link
+            .run_script(|_server| {
+                let mut script = self.scripts.beat.prepare_invoke();
+                script.key(self.keys.nodes()).arg(keys::node_name(node));
+                script.arg(self.keys.probe_of(node)).arg("beat");
+                script
+            })
+            .await?;
+        let reply = texts(value)?;
         let mut words = reply
             .iter()
             .map(|word| std::str::from_utf8(word).unwrap_or(""));

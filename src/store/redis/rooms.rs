@@ -19,25 +19,32 @@ impl RedisRoomStore {
         &self,
         node: NodeId,
         held: &Room,
-        offered: &[String],
+        offered: Option<&Room>,
     ) -> Result<Option<Opened>, StoreError> {
         let _turn = self.openings.acquire().await;
         let keys = self.keys.room(&held.key);
+        let fields = offered.map(codec::fields).transpose()?.unwrap_or_default();
         self.note_room(node, &held.key).await?;
         let feed = self.feeds.open(&keys.feed, &held.key, node);
         self.link.subscribe(&keys.feed).await?;
-        let mut script = self.scripts.open.prepare_invoke();
-        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
-        script.arg(keys::node_name(node));
-        script.arg(codec::epoch_text(held.epoch)).arg(held.rev);
-        script.arg(codec::head_text(held.head)).arg(offered);
-        let value = self.link.run_script(&script).await?;
+        let value = self
+            .link
+            .run_script(|server| {
+                let mut script = self.scripts.open.prepare_invoke();
+                script.key(&keys.state).key(&keys.log).key(&keys.nodes);
+                script.arg(keys::node_name(node)).arg(server);
+                script.arg(codec::epoch_text(held.epoch)).arg(held.rev);
+                script.arg(codec::head_text(held.head)).arg(&fields);
+                script
+            })
+            .await?;
         let room = match Reply::read(value, &held.key)? {
             Reply::None => {
                 self.leave_feed(&keys.feed, node).await;
                 return Ok(None);
             }
-            Reply::Made | Reply::Same => held.clone(),
+            Reply::Made => offered.unwrap_or(held).clone(),
+            Reply::Same => held.clone(),
             Reply::Room(room) => *room,
             Reply::Ok | Reply::Commits(_) => return Err(unexpected()),
         };
@@ -64,30 +71,43 @@ impl RedisRoomStore {
 #[async_trait]
 impl RoomStore for RedisRoomStore {
     async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError> {
-        let offered = codec::fields(fresh)?;
-        let opened = self.enter(node, fresh, &offered).await?;
+        let opened = self.enter(node, fresh, Some(fresh)).await?;
+        opened.ok_or_else(unexpected)
+    }
+
+    async fn restore(
+        &self,
+        node: NodeId,
+        replica: &Room,
+        reborn: &Room,
+    ) -> Result<Opened, StoreError> {
+        let opened = self.enter(node, replica, Some(reborn)).await?;
         opened.ok_or_else(unexpected)
     }
 
     async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError> {
-        self.enter(node, replica, &[]).await
+        self.enter(node, replica, None).await
     }
 
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         let keys = self.keys.room(&after.key);
         let change = Change::of(commit, after)?;
-        let mut script = self.scripts.append.prepare_invoke();
-        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
-        script.arg(codec::epoch_text(commit.epoch));
-        script.arg(codec::head_text(commit.parent)).arg(commit.rev);
-        script.arg(codec::id_text(commit.id)).arg(self.log_length);
-        script.arg("PUBLISH").arg(&keys.feed);
-        script.arg(codec::commit_bytes(commit)?);
-        script
-            .arg(change.set.len())
-            .arg(change.set)
-            .arg(change.removed);
-        let value = self.link.run_script(&script).await?;
+        let bytes = codec::commit_bytes(commit)?;
+        let readers = self.feeds.readers(&keys.feed);
+        let value = self
+            .link
+            .run_script(|server| {
+                let mut script = self.scripts.append.prepare_invoke();
+                script.key(&keys.state).key(&keys.log);
+                script.arg(codec::epoch_text(commit.epoch));
+                script.arg(codec::head_text(commit.parent)).arg(commit.rev);
+                script.arg(codec::id_text(commit.id)).arg(self.log_length);
+                script.arg(server).arg(&keys.feed).arg(readers).arg(&bytes);
+                script.arg(change.set.len());
+                script.arg(&change.set).arg(&change.removed);
+                script
+            })
+            .await?;
         let reply = Reply::read(value, &after.key)?;
         if matches!(reply, Reply::Ok) {
             self.feeds.note(&keys.feed, Some(commit.id));
@@ -99,16 +119,22 @@ impl RoomStore for RedisRoomStore {
 
     async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError> {
         let keys = self.keys.room(&replica.key);
-        let mut script = self.scripts.since.prepare_invoke();
-        script.key(&keys.state).key(&keys.log);
-        script.arg(codec::epoch_text(replica.epoch)).arg(rev);
         // The head is that of the replica's own revision; of another one it is not known.
-        script.arg(if rev == replica.rev {
+        let head = if rev == replica.rev {
             codec::head_text(replica.head)
         } else {
             "*".to_owned()
-        });
-        let value = self.link.run_script(&script).await?;
+        };
+        let value = self
+            .link
+            .run_script(|server| {
+                let mut script = self.scripts.since.prepare_invoke();
+                script.key(&keys.state).key(&keys.log).arg(server);
+                script.arg(codec::epoch_text(replica.epoch)).arg(rev);
+                script.arg(&head);
+                script
+            })
+            .await?;
         Reply::read(value, &replica.key)?.into_missed()
     }
 
@@ -117,12 +143,18 @@ impl RoomStore for RedisRoomStore {
             return Ok(false);
         }
         let keys = self.keys.room(&replica.key);
-        let mut script = self.scripts.forget.prepare_invoke();
-        script.key(&keys.state).key(&keys.log).key(&keys.nodes);
-        script.arg(keys::node_name(node));
-        script.arg(codec::epoch_text(replica.epoch));
-        script.arg(codec::head_text(replica.head));
-        let Value::Int(forgotten) = self.link.run_script(&script).await? else {
+        let value = self
+            .link
+            .run_script(|_server| {
+                let mut script = self.scripts.forget.prepare_invoke();
+                script.key(&keys.state).key(&keys.log).key(&keys.nodes);
+                script.arg(keys::node_name(node));
+                script.arg(codec::epoch_text(replica.epoch));
+                script.arg(codec::head_text(replica.head));
+                script
+            })
+            .await?;
+        let Value::Int(forgotten) = value else {
             return Err(unexpected());
         };
         let forgotten = forgotten == 1;

@@ -164,6 +164,16 @@ impl RoomStore for BreakableStore {
         self.inner.reopen(node, replica).await
     }
 
+    async fn restore(
+        &self,
+        node: NodeId,
+        replica: &Room,
+        reborn: &Room,
+    ) -> Result<Opened, StoreError> {
+        self.asked().await?;
+        self.inner.restore(node, replica, reborn).await
+    }
+
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
         if let Err(error) = self.asked().await {
             self.attempts.fetch_add(1, Ordering::SeqCst);
