@@ -59,8 +59,9 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
             let result = wait_for_signal().await;
             tracing::info!("stopping");
             app.readiness.drain();
-            stop.cancel();
+            // Until the last client is sent away, whoever asks learns that this node wants no work.
             app.front.hub.drain(config.http.drain()).await;
+            stop.cancel();
             // First the sockets: a poll that waits for news is a request under way.
             io.close().await;
             result

@@ -174,6 +174,10 @@ impl Service<Request<Incoming>> for Front {
             let answer = self.router.clone().oneshot(request.map(Body::new));
             return Box::pin(answer);
         }
+        if self.hub.is_draining() {
+            let refused = problem::draining().into_response();
+            return Box::pin(std::future::ready(Ok(refused)));
+        }
         if upgrade::is_upgrade(&request) {
             let response = upgrade::upgrade(&self.hub, &self.engine, request);
             return Box::pin(std::future::ready(Ok(response)));

@@ -116,6 +116,17 @@ pub fn foreign_page() -> Problem {
     }
 }
 
+/// A node that is about to stop takes no clients.
+#[must_use]
+pub fn draining() -> Problem {
+    Problem {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        code: "unavailable",
+        detail: "This node is about to stop; connect again to reach another".to_owned(),
+        retryable: true,
+    }
+}
+
 /// No such path.
 pub async fn no_route() -> Problem {
     let detail = "There is nothing at this path".to_owned();

@@ -123,6 +123,12 @@ impl Hub {
         }
     }
 
+    /// Whether clients are being sent away.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// How many connections there are.
     #[must_use]
     pub fn len(&self) -> usize {
