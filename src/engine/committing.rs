@@ -142,9 +142,8 @@ impl Loaded {
                 }
                 Ok(Appended::Conflict(missed)) => {
                     self.catch_up(missed);
-                    if self.to_reopen {
-                        self.reopen().await;
-                    }
+                    // Who was taken out has to see the room again before it is answered.
+                    self.bring_back().await;
                 }
                 Err(StoreError::Forgotten) if !reopened => {
                     reopened = true;
@@ -175,9 +174,7 @@ impl Loaded {
         match self.parts.store.since(self.room(), self.room().rev).await {
             Ok(Some(missed)) => {
                 self.catch_up(missed);
-                if self.to_reopen {
-                    self.reopen().await;
-                }
+                self.bring_back().await;
             }
             Ok(None) => self.reopen().await,
             Err(error) => {

@@ -1,6 +1,8 @@
 //! This node alone knows which of its sockets are open. When the store lost something, or others took
 //! this node for dead, it brings back who is still here and takes out who is not.
 
+use futures_util::future::BoxFuture;
+
 use super::actor::Loaded;
 use super::authority;
 use super::committing::Authority;
@@ -86,7 +88,13 @@ impl Loaded {
 
     /// Lets in again who is missing, and takes out connections of this node that are no more. What the
     /// store does not take is tried again.
-    pub(super) async fn reassert(&mut self) {
+    ///
+    /// Boxed: its commit may find somebody else missing and come here again.
+    pub(super) fn reassert(&mut self) -> BoxFuture<'_, ()> {
+        Box::pin(self.assert_own())
+    }
+
+    async fn assert_own(&mut self) {
         let node = self.parts.ids.node();
         let sink = &self.sink;
         self.returning.retain(|join| sink.is_live(join.connection));
@@ -111,10 +119,10 @@ impl Loaded {
             })
             .collect();
         self.to_reassert = false;
-        if self.commit(messages, Authority::Unchecked).await {
-            self.returning.clear();
-        } else {
+        let returning = std::mem::take(&mut self.returning);
+        if !self.commit(messages, Authority::Unchecked).await {
             self.to_reassert = true;
+            self.returning.extend(returning);
         }
     }
 

@@ -10,7 +10,7 @@ use super::inbound::refused;
 use super::members::Members;
 use super::parcel::{Parcel, Piece};
 use super::sorting::{Extras, Sorted, sort};
-use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::id::{ConnectionId, RoomKey, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
@@ -64,6 +64,16 @@ impl RoomSink for Fanout {
         let sorted = sort(&rendered, &self.members);
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
+        for answer in &answers {
+            // A repeated join, of which the first was never answered.
+            if let Ok(Outcome::Joined { user }) = &answer.outcome
+                && room
+                    .participant(user)
+                    .is_some_and(|p| p.holds(answer.to.connection))
+            {
+                self.enlist_one(answer.to.connection, user);
+            }
+        }
         let list = needs_list(&rendered, &answers).then(|| list_event(view.list(room)));
         let extras = self.answers(room, &mut view, list.as_ref(), answers, &rendered);
         self.send(&rendered, &sorted, list, &extras);
@@ -79,6 +89,7 @@ impl RoomSink for Fanout {
     fn resync(&mut self, room: &Room) {
         let mut view = View::of(room);
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        self.enlist(room);
         self.members.retain(|id, user| {
             room.participant(user)
                 .is_some_and(|participant| participant.holds(id))
@@ -125,6 +136,26 @@ impl Fanout {
                 connection.leave(&self.key);
                 part(&self.hub, &connection, words);
             }
+        }
+    }
+
+    /// Takes in connections of this node that the room holds and that were never seen to be attached:
+    /// the answer to their join was lost, and a snapshot tells of it.
+    fn enlist(&mut self, room: &Room) {
+        let node = self.hub.ids.node();
+        for participant in room.participants() {
+            for held in participant.connections.iter().filter(|c| c.node == node) {
+                self.enlist_one(held.id, &participant.user);
+            }
+        }
+    }
+
+    fn enlist_one(&mut self, id: ConnectionId, user: &UserId) {
+        if self.members.get(id).is_none()
+            && let Some(connection) = self.hub.connection(id)
+            && connection.is_in(&self.key)
+        {
+            self.members.insert(id, user, connection);
         }
     }
 
