@@ -128,6 +128,9 @@ impl Link {
                 Ok(Err(error)) => describe(&error),
                 Err(_elapsed) => "no connection within the time-out".to_owned(),
             };
+            if pause == FIRST_PAUSE {
+                tracing::warn!(reason = failure, "cannot connect to Redis; trying again until it works");
+            }
             self.went_down(&failure);
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}

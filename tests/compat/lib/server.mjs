@@ -145,7 +145,7 @@ function prefixed(settings) {
 }
 
 // Below the ephemeral range, so that no outgoing connection takes it in between.
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     const free = await new Promise((resolve) => {

@@ -26,7 +26,7 @@ export function suite(title, { settings = {}, variants = EVERY } = {}, body) {
   });
 }
 
-async function perform(server, variant, run) {
+export async function perform(server, variant, run) {
   const stage = new Stage(server, variant);
   try {
     await run(stage);
