@@ -64,10 +64,14 @@ impl Link {
     {
         self.held = None;
         let attempt = || limited(async { Ok(work(&self.db).await?) });
-        match attempt().await {
+        let result = match attempt().await {
             Err(Failure::Transient(_)) => attempt().await,
             result => result,
+        };
+        if let Err(Failure::Outage(_) | Failure::Transient(_)) = result {
+            close_idle(&self.db).await;
         }
+        result
     }
 
     /// Whether a row of the audit is in the database.
@@ -103,6 +107,16 @@ async fn acquire(db: &DatabaseConnection) -> Result<Held, Failure> {
         Ok(Held::Postgres(
             db.get_postgres_connection_pool().acquire().await?,
         ))
+    }
+}
+
+/// Ends the connection that the pool kept, since it may be what keeps failing: a file that was opened
+/// while it was read-only stays so for that connection, whatever becomes of the file.
+async fn close_idle(db: &DatabaseConnection) {
+    match Box::pin(limited(acquire(db))).await {
+        Ok(Held::Sqlite(mut connection)) => connection.close_on_drop(),
+        Ok(Held::Postgres(mut connection)) => connection.close_on_drop(),
+        Err(failure) => tracing::debug!(reason = failure.reason(), "no connection to close"),
     }
 }
 
