@@ -260,7 +260,8 @@ impl Loaded {
 
     /// When to look at the room again although nobody sent anything.
     fn deadline(&self) -> Option<Timestamp> {
-        let idle = self.empty_since.filter(|_| self.recording.is_empty());
+        let settled = self.recording.is_empty() && self.to_undo.is_empty();
+        let idle = self.empty_since.filter(|_| settled);
         let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
         let wanting =
             !self.to_undo.is_empty() || self.in_doubt || self.to_reassert || self.feed.is_none();
@@ -291,6 +292,7 @@ impl Loaded {
     fn may_close(&self) -> bool {
         let limit = self.parts.limits.idle_close;
         self.recording.is_empty()
+            && self.to_undo.is_empty()
             && self.room().is_empty()
             && self
                 .empty_since
@@ -370,7 +372,7 @@ impl Loaded {
         {
             self.reconcile().await;
         }
-        self.undo().await;
+        self.undo(true).await;
         let request = Request::Change {
             actor: Actor::System,
             command: Command::Expire,

@@ -160,12 +160,16 @@ pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
 
 /// The roles that these events made, which SQL has to have.
 pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, Role)> {
-    events.iter().filter_map(|event| {
+    events.iter().flat_map(|event| {
+        let mut one = None;
+        let mut restored = &[][..];
         if let Event::RoleGranted { user, role, .. } | Event::RoleRevoked { user, role, .. } = event
         {
-            Some((user, *role))
-        } else {
-            None
+            one = Some((user, *role));
+        } else if let Event::GrantsRestored { changes } = event {
+            restored = changes;
         }
+        let restored = restored.iter().map(|change| (&change.user, change.role));
+        one.into_iter().chain(restored)
     })
 }

@@ -158,14 +158,23 @@ impl Loaded {
         if !answers.is_empty() {
             self.sink.publish(self.replica.room(), None, answers);
         }
-        self.undo().await;
+        self.undo(false).await;
     }
 
     /// Takes back what could not be made durable, once nothing is under way that it might undo too.
-    /// Tried again until the store takes it.
-    pub(super) async fn undo(&mut self) {
+    /// Tried again until the store takes it, and SQL: a write without an answer may have been kept.
+    pub(super) async fn undo(&mut self, again: bool) {
         if self.to_undo.is_empty() || !self.recording.is_empty() {
             return;
+        }
+        let (held, confirmed) = (&self.room().grants, &self.confirmed);
+        let seen = self
+            .to_undo
+            .iter()
+            .all(|(user, role)| held.of(user).since(*role) == confirmed.of(user).since(*role));
+        // Everybody has seen it; SQL alone has not, and is not asked without a pause.
+        if seen && !(again && self.parts.directory.is_writable()) {
+            return self.pause();
         }
         let changes = self.to_undo.iter().map(|(user, role)| GrantChange {
             user: user.clone(),

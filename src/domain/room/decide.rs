@@ -1,6 +1,6 @@
 //! `decide`: whether a command is allowed, and what then happens.
 
-use super::command::{Actor, Command, GrantChange};
+use super::command::{Actor, Command};
 use super::draft::Draft;
 use super::event::{By, Event, LeaveReason};
 use super::state::{Room, Status};
@@ -59,11 +59,9 @@ pub(super) fn into_draft(
             }
         }
         Command::RestoreGrants { changes } => {
-            let differs = |change: &&GrantChange| {
-                draft.room().grants.of(&change.user).since(change.role) != change.since
-            };
-            let changes: Vec<GrantChange> = changes.iter().filter(differs).cloned().collect();
+            // Also what the room holds already: SQL follows the events, and may hold something else.
             if !changes.is_empty() {
+                let changes = changes.clone();
                 draft.record(Event::GrantsRestored { changes });
             }
         }

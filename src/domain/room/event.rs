@@ -175,7 +175,7 @@ pub enum Event {
     },
     /// Some grants are again what SQL holds; they could not be made durable.
     GrantsRestored {
-        /// Those that changed.
+        /// Those that may have changed.
         changes: Vec<GrantChange>,
     },
     /// No host is left; the role grace runs.

@@ -137,6 +137,36 @@ async fn a_failed_write_is_refused_and_undone_by_a_commit() {
     );
 }
 
+/// As long as the database does not listen it cannot be told either what it should not have kept.
+#[tokio::test(start_paused = true)]
+async fn what_was_kept_without_an_answer_is_taken_back_there_too() {
+    let world = World::of_ann();
+    let node = world.node(1);
+    node.everybody_joins(&["ann", "bob"]).await;
+    world.directory.holds_writes();
+    let ticket = node.asks_for_role("ann", "bob", MAKE_HOST);
+    world.directory.was_asked(1).await;
+    world.directory.knows_that_it_cannot_write(true);
+    world.directory.says(Verdict::Unheard);
+    assert!(node.answer(ticket).await.is_err());
+    world.directory.says(Verdict::Lost);
+    settled().await;
+    assert!(!is_host(&node.room().await, "bob"), "nobody sees it");
+    assert!(world.directory.holds_grant(&world.key, "bob", Role::Host));
+    for name in ["ann", "bob"] {
+        node.leaves(name).await;
+    }
+    world.directory.ends_writes(Verdict::Kept);
+    world.seconds_pass(3_600);
+    settled().await;
+    assert_eq!(world.directory.asked().len(), 2, "asked in vain");
+    world.directory.knows_that_it_cannot_write(false);
+    world.seconds_pass(1);
+    world.directory.was_asked(3).await;
+    settled().await;
+    assert!(!world.directory.holds_grant(&world.key, "bob", Role::Host));
+}
+
 #[tokio::test(start_paused = true)]
 async fn while_nothing_can_be_written_roles_are_refused_up_front_and_people_come_and_go() {
     let world = World::of_ann();

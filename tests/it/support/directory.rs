@@ -25,6 +25,8 @@ pub(crate) enum Verdict {
     Kept,
     /// It failed, whole.
     Lost,
+    /// It is durable, but the answer got lost, so that it looks like a failure.
+    Unheard,
 }
 
 #[derive(Debug, Default)]
@@ -215,6 +217,10 @@ impl Directory for TestDirectory {
         match verdict {
             Verdict::Kept => self.keep(key, entries),
             Verdict::Lost => return Err(down()),
+            Verdict::Unheard => {
+                self.keep(key, entries);
+                return Err(down());
+            }
         }
         Ok(())
     }
