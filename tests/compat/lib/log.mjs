@@ -1,7 +1,22 @@
 // What one connection has heard, in order, and who is waiting for what.
 
-const PATIENCE_MS = Number(process.env.USHER_TEST_PATIENCE_MS ?? 8_000);
+let patienceMs = Number(process.env.USHER_TEST_PATIENCE_MS ?? 8_000);
 const SHOWN = 25;
+const PAUSE_MS = 25;
+
+/** For a file about something that takes longer by its nature. */
+export function bePatient(ms) {
+  patienceMs = Math.max(patienceMs, ms);
+}
+
+/** Asks again and again, for what tells nobody when it comes true. */
+export async function eventually(condition, what = String(condition)) {
+  const deadline = Date.now() + patienceMs;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error(`after ${patienceMs} ms still not: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+}
 
 export class Log {
   #owner;
@@ -62,8 +77,8 @@ export class Log {
       waiter.timer = setTimeout(() => {
         this.#waiting.delete(waiter);
         const since = this.#describe(from);
-        reject(new Error(`${this.#owner} waited ${PATIENCE_MS} ms for ${what}; heard since: ${since}\nbefore: ${this.#describe(0, from)}`));
-      }, PATIENCE_MS);
+        reject(new Error(`${this.#owner} waited ${patienceMs} ms for ${what}; heard since: ${since}\nbefore: ${this.#describe(0, from)}`));
+      }, patienceMs);
       this.#waiting.add(waiter);
     });
   }

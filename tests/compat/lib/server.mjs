@@ -1,7 +1,7 @@
 // One real server process: free port, own SQLite file, settings given as USHER__ names.
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,12 +25,14 @@ export class Server {
   #env;
   #port;
   #dir;
+  #through;
   #child = null;
   #exited = null;
   #output = [];
 
-  constructor(settings) {
+  constructor(settings, through) {
     this.#dir = mkdtempSync(join(tmpdir(), 'usher-compat-'));
+    this.#through = through;
     this.#env = {
       ...withoutUsher(process.env),
       USHER__DATABASE__URL:
@@ -40,9 +42,12 @@ export class Server {
     };
   }
 
-  /** Settings are written without their prefix: `{ ROOMS__DEVICES: 'newest-wins' }`. */
-  static async start(settings = {}) {
-    const server = new Server(settings);
+  /**
+   * Settings are written without their prefix: `{ ROOMS__DEVICES: 'newest-wins' }`. `through(bin, dir)`
+   * is the command line that becomes the server in the end; the database's file is in `dir`.
+   */
+  static async start(settings = {}, through = (bin) => [bin]) {
+    const server = new Server(settings, through);
     for (let attempt = 1; ; attempt += 1) {
       server.#port = await freePort();
       try {
@@ -62,6 +67,19 @@ export class Server {
     return `http://127.0.0.1:${this.#port}`;
   }
 
+  get pid() {
+    return this.#child.pid;
+  }
+
+  get dir() {
+    return this.#dir;
+  }
+
+  /** Bytes of memory that the server holds now. */
+  memory() {
+    return 1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))[1]);
+  }
+
   /** The last lines that the server wrote, for failure messages. */
   get output() {
     return this.#output.join('\n');
@@ -75,6 +93,14 @@ export class Server {
       clearTimeout(late);
     }
     rmSync(this.#dir, { recursive: true, force: true });
+  }
+
+  /** Asks it to stop, as a service manager does: how it ended (`exited with 0`) and after how long. */
+  async terminate() {
+    const began = Date.now();
+    this.#child.kill('SIGTERM');
+    const how = await this.#exited;
+    return { how, ms: Date.now() - began };
   }
 
   /** The process gets no chance to write anything more. */
@@ -92,7 +118,8 @@ export class Server {
   async #launch() {
     const bin = process.env.USHER_BIN ?? DEFAULT_BIN;
     const env = { ...this.#env, USHER__HTTP__LISTEN: `127.0.0.1:${this.#port}` };
-    const child = spawn(bin, [], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program, ...args] = this.#through(bin, this.#dir);
+    const child = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const reap = () => child.kill('SIGKILL');
     process.once('exit', reap);
     let failure = null;
@@ -102,7 +129,7 @@ export class Server {
         failure ??= why;
         this.#child = null;
         process.off('exit', reap);
-        resolve();
+        resolve(why);
       };
       child.once('error', (error) => over(error.message));
       child.once('exit', (code, signal) => over(`exited with ${signal ?? code}`));

@@ -11,11 +11,12 @@ import { fold } from './view.mjs';
 const RUN = Math.random().toString(36).slice(2, 8);
 let rooms = 0;
 
-export function suite(title, { settings = {}, variants = EVERY } = {}, body) {
-  describe(title, () => {
+/** `through`: see `Server.start`. `skip`: why this cannot run here, if it cannot. */
+export function suite(title, { settings = {}, variants = EVERY, through, skip = false } = {}, body) {
+  describe(title, { skip }, () => {
     let server;
     before(async () => {
-      server = await Server.start(settings);
+      server = await Server.start(settings, through);
     });
     after(() => server?.stop());
     for (const variant of variants) {
