@@ -82,6 +82,8 @@ pub enum Delivered {
     FellBehind,
     /// Dropped; it is behind, or gone.
     Dropped,
+    /// Dropped, and so is the connection to be, with [`Hub::cut_off`](super::hub::Hub::cut_off).
+    TooSlow,
 }
 
 impl Connection {
@@ -257,25 +259,22 @@ impl Connection {
             && waiting.bytes > self.backlog_limit.saturating_mul(2)
         {
             // It asks without ever polling for the answers.
-            *waiting = Backlog::default();
-            self.cut(&mut state);
-            return Delivered::Dropped;
+            return Delivered::TooSlow;
         }
         if delivered == Delivered::FellBehind {
-            return self.note_fall(&mut state);
+            return Self::note_fall(&mut state);
         }
         delivered
     }
 
-    fn note_fall(&self, state: &mut State) -> Delivered {
+    fn note_fall(state: &mut State) -> Delivered {
         let now = Instant::now();
         let relapsed = state
             .fell_behind
             .is_some_and(|at| now.duration_since(at) < RELAPSE);
         state.fell_behind = Some(now);
         if relapsed {
-            self.cut(state);
-            return Delivered::Dropped;
+            return Delivered::TooSlow;
         }
         Delivered::FellBehind
     }
@@ -349,25 +348,25 @@ impl Connection {
         }
     }
 
-    /// Ends a connection that cannot keep up. Its membership ends with the transport's.
-    pub fn cut_off(&self) {
-        self.cut(&mut self.state());
-    }
-
-    fn cut(&self, state: &mut State) {
+    /// Closes the transport of a client that cannot keep up. Not under the lock: the library tells of
+    /// the end at once, and that comes back here.
+    pub(super) fn cut_off(&self) {
         self.cut.store(true, Ordering::Relaxed);
-        match &state.route {
-            Route::Wire(wire) => wire.abort(),
-            Route::Library { upgrade, .. } => {
-                if let Some(wire) = upgrade {
-                    wire.abort();
-                }
-                if let Some(socket) = self.socket.upgrade()
-                    && socket.disconnect().is_err()
-                {
-                    tracing::debug!("a full polling queue is left to its heartbeat");
-                }
+        let (wire, polls) = match &mut self.state().route {
+            Route::Wire(wire) => (Some(wire.clone()), false),
+            Route::Library { upgrade, waiting } => {
+                *waiting = Backlog::default();
+                (upgrade.clone(), true)
             }
+        };
+        if let Some(wire) = wire {
+            wire.abort();
+        }
+        if polls
+            && let Some(socket) = self.socket.upgrade()
+            && socket.disconnect().is_err()
+        {
+            tracing::debug!("a full polling queue is left to its heartbeat");
         }
     }
 }

@@ -340,6 +340,7 @@ fn deliver(
         Delivered::Ok | Delivered::Dropped => {}
         Delivered::Waiting => hub.pump(connection),
         Delivered::FellBehind => hub.watch_recovery(connection),
+        Delivered::TooSlow => hub.cut_off(connection),
     }
 }
 
@@ -349,7 +350,7 @@ fn part(hub: &Arc<Hub>, connection: &Arc<Connection>, words: &Parcel) {
     match connection.deliver(&[words], None) {
         Delivered::Ok => {}
         Delivered::Waiting => hub.pump(connection),
-        Delivered::FellBehind | Delivered::Dropped => connection.cut_off(),
+        Delivered::FellBehind | Delivered::Dropped | Delivered::TooSlow => hub.cut_off(connection),
     }
 }
 

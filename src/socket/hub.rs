@@ -240,14 +240,14 @@ impl Hub {
     /// The library has no place for some packets: they are sent as it gets some. A client that takes
     /// none for too long is cut off.
     pub fn pump(self: &Arc<Self>, connection: &Arc<Connection>) {
-        let (patience, connection) = (self.limits.slow_consumer_timeout, connection.clone());
+        let (hub, connection) = (self.clone(), connection.clone());
         self.tracker.spawn(async move {
+            let patience = hub.limits.slow_consumer_timeout;
             if tokio::time::timeout(patience, connection.recovered())
                 .await
                 .is_err()
             {
-                tracing::info!("a connection was cut off as a slow consumer");
-                connection.cut_off();
+                hub.cut_off(&connection);
             }
         });
     }
@@ -269,10 +269,19 @@ impl Hub {
                     hub.tell(&room, Request::Refresh(connection.id()));
                 }
             } else {
-                tracing::info!("a connection was cut off as a slow consumer");
-                connection.cut_off();
+                hub.cut_off(&connection);
             }
         });
+    }
+
+    /// Ends a connection that cannot keep up. Its rooms hear of it now: the library cannot end the
+    /// session of a client that does not poll before its heartbeat has failed.
+    pub fn cut_off(&self, connection: &Connection) {
+        tracing::info!("a connection was cut off as a slow consumer");
+        if let Some(sid) = connection.sid() {
+            self.close(connection, sid, Ending::Gone(LossCause::Lost));
+        }
+        connection.cut_off();
     }
 }
 
