@@ -37,6 +37,8 @@ export class Server {
       ...withoutUsher(process.env),
       USHER__DATABASE__URL:
         process.env.USHER_TEST_DATABASE_URL ?? `sqlite://${join(this.#dir, 'usher.db')}?mode=rwc`,
+      // At the end of a test there is nobody to be gentle with.
+      USHER__HTTP__DRAIN_MS: '0',
       ...roomsInRedis(process.env.USHER_TEST_ROOMS_REDIS_URL),
       ...prefixed(settings),
     };
