@@ -72,6 +72,20 @@ export class RawClient {
     this.#ws._socket.pause();
   }
 
+  readAgain() {
+    this.#ws._socket.resume();
+  }
+
+  /** Whatever is no WebSocket frame, or not one that the library would write. */
+  sendBytes(bytes) {
+    this.#ws._socket.write(bytes);
+  }
+
+  /** One packet in several WebSocket frames. */
+  sendInParts(...parts) {
+    for (const [i, part] of parts.entries()) this.#ws.send(part, { fin: i === parts.length - 1 });
+  }
+
   /** The TCP connection ends without a WebSocket close frame. */
   close() {
     this.log.close();

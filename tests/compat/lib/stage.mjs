@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { EVERY } from './clients.mjs';
+import { RawPolling } from './polling.mjs';
 import { RawClient } from './raw.mjs';
 import { Rest } from './rest.mjs';
 import { Server } from './server.mjs';
@@ -80,6 +81,11 @@ class Stage {
     const raw = await RawClient.open(id, this.server.url, options);
     this.#open.push(raw);
     return raw;
+  }
+
+  /** The same over HTTP: it polls only when it is told to. */
+  polling(id) {
+    return RawPolling.open(id, this.server.url);
   }
 
   async meeting(createdBy, fields = {}) {
