@@ -260,8 +260,8 @@ pub enum SqliteSynchronous {
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoreConfig {
-    /// Redis for several nodes: `redis://`, `rediss://`, `redis+sentinel://` or `rediss+sentinel://`.
-    /// Default none (empty): rooms live in the memory of a single node.
+    /// Redis for several nodes: `redis://`, `redis+sentinel://` or `redis+cluster://`, with `rediss` for
+    /// TLS. Default none (empty): rooms live in the memory of a single node.
     #[serde(
         deserialize_with = "secret::empty_is_none",
         serialize_with = "secret::mask_optional_url"

@@ -110,13 +110,15 @@ fn check_database(config: &Config, faults: &mut ConfigFaults) {
 }
 
 fn check_store(config: &Config, faults: &mut ConfigFaults) {
-    const SCHEMES: [&str; 6] = [
+    const SCHEMES: [&str; 8] = [
         "redis://",
         "rediss://",
         "valkey://",
         "valkeys://",
         "redis+sentinel://",
         "rediss+sentinel://",
+        "redis+cluster://",
+        "rediss+cluster://",
     ];
     let store = &config.store;
     if let Some(url) = &store.redis_url
@@ -127,7 +129,8 @@ fn check_store(config: &Config, faults: &mut ConfigFaults) {
         faults.push(ConfigFault::new(
             "store.redis_url",
             "has an unknown scheme",
-            "redis://HOST:PORT, rediss://HOST:PORT or redis+sentinel://HOST:PORT,HOST:PORT/NAME",
+            "redis://HOST:PORT, redis+sentinel://HOST:PORT,HOST:PORT/NAME or \
+             redis+cluster://HOST:PORT,HOST:PORT, with rediss for TLS",
         ));
     }
     let prefix = &store.key_prefix;

@@ -1,4 +1,4 @@
-// Kinds of Redis: users and TLS, and a failover that Sentinels decide.
+// Kinds of Redis: users and TLS, a failover that Sentinels decide, and a cluster.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { ONE } from './lib/clients.mjs';
@@ -16,8 +16,8 @@ describe('kinds of Redis', () => {
   const redis = new RedisServers();
   const servers = [];
 
-  async function server(url) {
-    const started = await Server.start({ STORE__REDIS_URL: url });
+  async function server(url, settings = {}) {
+    const started = await Server.start({ STORE__REDIS_URL: url, STORE__KEY_PREFIX: 'usher', ...settings });
     servers.push(started);
     return started;
   }
@@ -83,7 +83,43 @@ describe('kinds of Redis', () => {
       assert.deepEqual(people.sort(), [['ann', true], ['bob', true]]);
     });
   });
+
+  test('a cluster: rooms on every shard, told to both nodes, and one shard lost', async () => {
+    const ports = await redis.cluster(3);
+    const url = `redis+cluster://${ports.map((port) => `127.0.0.1:${port}`).join(',')}`;
+    const shared = { DATABASE__URL: `sqlite://${redis.path('usher.db')}?mode=rwc` };
+    const one = await server(url, shared);
+    const other = await server(url, shared);
+    await Promise.all([ready(one), ready(other)]);
+    await perform(one, ONE[0], async (stage) => {
+      const meetings = await Promise.all(Array.from({ length: 12 }, () => acrossNodes(stage, other)));
+      const held = ports.map((port) => redis.ask(port, 'DBSIZE'));
+      assert.ok(held.every((count) => count > 0), `every shard holds rooms: ${held}`);
+
+      // Without the leases, kept on one shard, no node would be ready.
+      await redis.kill(ports.find((port) => String(redis.ask(port, 'EXISTS', 'usher:nodes')).startsWith('MOVED')));
+      const answers = await Promise.all(meetings.map(({ bob }) => (
+        bob.ack('update-my-state', { roomId: bob.roomId, isHandRaised: true }))));
+      const refused = answers.filter(({ ok }) => !ok).map(({ error }) => error.code);
+      assert.ok(refused.length > 0 && refused.length < meetings.length, `${refused.length} refused of 12`);
+      assert.deepEqual([...new Set(refused)], ['unavailable']);
+      await Promise.all(meetings.filter((_meeting, index) => answers[index].ok).map(({ ann }) => (
+        ann.until(() => ann.seen('bob')?.isHandRaised, 'what was taken'))));
+    });
+  });
 });
+
+/** Ann's meeting with her on the stage's node and bob on the other; either has heard of the other. */
+async function acrossNodes(stage, other) {
+  const roomId = await stage.meeting('ann');
+  const ann = await stage.joined('ann', roomId);
+  const bob = await stage.joined('bob', roomId, { url: other.url });
+  await ann.ok('make-cohost', { participantId: 'bob' });
+  await bob.until(() => bob.seen('bob')?.isCoHost, 'the promotion');
+  await bob.ok('update-my-state', { isAudioMuted: true });
+  await ann.until(() => ann.seen('bob')?.isAudioMuted, 'the update');
+  return { ann, bob };
+}
 
 async function knowsReplica(port) {
   const { default: net } = await import('node:net');

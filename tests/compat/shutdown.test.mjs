@@ -25,6 +25,8 @@ suite('a server that is asked to stop', { variants: EVERY, settings }, (scenario
   scenario('writes what waits, closes the transports and ends with 0', async (stage) => {
     const { roomId, ann, ...guests } = await stage.cast(...GUESTS);
     const witness = guests['guest-0'];
+    // The first one after the meeting was created may be written at once.
+    await ann.ok('make-cohost', { participantId: 'guest-0' });
     for (const participantId of GUESTS) ann.emit('make-cohost', { roomId, participantId });
     await witness.until(() => witness.view().filter(({ isCoHost }) => isCoHost).length === GUESTS.length, 'every promotion');
     await ends(stage.server);
@@ -53,6 +55,8 @@ suite('a server that is asked to stop', { variants: EVERY, settings }, (scenario
     await bob.next('connect');
     await bob.join(roomId);
     expectParticipant(bob.seen('bob'), { isHost: true });
-    assert.equal(bob.view().length, 1);
+    // Where rooms outlive the process, ann may still come back.
+    const others = bob.view().filter(({ id }) => id !== 'bob');
+    assert.deepEqual(others.filter(({ isReconnecting }) => !isReconnecting), []);
   });
 });

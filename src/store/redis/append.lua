@@ -66,8 +66,9 @@ if failed then
   return failed
 end
 -- Its author needs no message. Whoever is not reached finds the hole in its revisions.
-local readers = redis.pcall('PUBSUB', 'NUMSUB', ARGV[7])
+local shard = ARGV[6] == 'cluster'
+local readers = redis.pcall('PUBSUB', shard and 'SHARDNUMSUB' or 'NUMSUB', ARGV[7])
 if readers.err or readers[2] > 1 or tonumber(ARGV[8]) > 1 then
-  redis.pcall('PUBLISH', ARGV[7], ARGV[9])
+  redis.pcall(shard and 'SPUBLISH' or 'PUBLISH', ARGV[7], ARGV[9])
 end
 return {'ok'}

@@ -132,9 +132,32 @@ impl Feeds {
 
     /// What Redis pushes.
     pub(super) fn push(&self, push: &PushInfo) {
-        if !matches!(push.kind, PushKind::Message | PushKind::SMessage) {
-            return;
+        match push.kind {
+            PushKind::Message | PushKind::SMessage => self.hear(push),
+            // The room's slot has moved to another server of the cluster.
+            PushKind::SUnsubscribe => self.end_told(push),
+            PushKind::Disconnection
+            | PushKind::Other(_)
+            | PushKind::Invalidate
+            | PushKind::PMessage
+            | PushKind::Unsubscribe
+            | PushKind::PUnsubscribe
+            | PushKind::Subscribe
+            | PushKind::PSubscribe
+            | PushKind::SSubscribe
+            | _ => {}
         }
+    }
+
+    fn end_told(&self, push: &PushInfo) {
+        if let Some(Value::BulkString(channel)) = push.data.first()
+            && let Ok(channel) = std::str::from_utf8(channel)
+        {
+            self.end(channel);
+        }
+    }
+
+    fn hear(&self, push: &PushInfo) {
         let [Value::BulkString(channel), Value::BulkString(payload)] = push.data.as_slice() else {
             return;
         };

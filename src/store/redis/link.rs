@@ -6,16 +6,18 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::aio::AsyncPushSender;
+use redis::cluster::ClusterClientBuilder;
 use redis::sentinel::SentinelClient;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, PushInfo, PushKind, RedisError, ScriptInvocation,
-    ServerErrorKind, Value,
+    AsyncConnectionConfig, Client, Cmd, ConnectionInfo, ErrorKind, ProtocolVersion, PushInfo,
+    PushKind, RedisError, ScriptInvocation, ServerErrorKind, Value,
 };
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::connection::Connection;
 use super::feeds::Feeds;
 use crate::engine::store::StoreError;
 
@@ -32,6 +34,8 @@ pub(super) enum Target {
     Single(Box<Client>),
     /// Wherever the sentinels say.
     Sentinel(Box<Mutex<SentinelClient>>),
+    /// Spread over a cluster, of which these servers are some.
+    Cluster(Vec<ConnectionInfo>),
 }
 
 /// Times of the connection, all of them settings.
@@ -53,7 +57,7 @@ enum State {
 #[derive(Debug, Clone)]
 struct Up {
     generation: u64,
-    connection: MultiplexedConnection,
+    connection: Connection,
     /// Which run of which server it leads to.
     server: Arc<str>,
 }
@@ -102,40 +106,40 @@ impl Link {
     }
 
     /// Keeps a connection until told to stop.
-    pub(super) async fn run(self: Arc<Self>, stop: CancellationToken) {
+    pub(super) async fn keep(self: Arc<Self>, stop: CancellationToken) {
+        tokio::select! {
+            () = self.reconnect() => {}
+            () = stop.cancelled() => {}
+        }
+    }
+
+    async fn reconnect(self: &Arc<Self>) {
         let mut generation = 0_u64;
         let mut pause = FIRST_PAUSE;
         loop {
             generation = generation.wrapping_add(1);
             let connecting = tokio::time::timeout(self.times.connect, self.connect(generation));
-            let connected = tokio::select! {
-                result = connecting => result,
-                () = stop.cancelled() => return,
-            };
-            let failure = match connected {
+            let failure = match connecting.await {
                 Ok(Ok(up)) => {
                     // Whatever was told in between has been missed.
                     self.feeds.end_all();
                     self.state.send_replace(State::Up(up));
                     tracing::info!("connected to Redis");
                     pause = FIRST_PAUSE;
-                    tokio::select! {
-                        () = self.broke.notified() => {}
-                        () = stop.cancelled() => return,
-                    }
+                    self.broke.notified().await;
                     continue;
                 }
                 Ok(Err(error)) => describe(&error),
                 Err(_elapsed) => "no connection within the time-out".to_owned(),
             };
             if pause == FIRST_PAUSE {
-                tracing::warn!(reason = failure, "cannot connect to Redis; trying again until it works");
+                tracing::warn!(
+                    reason = failure,
+                    "cannot connect to Redis; trying again until it works"
+                );
             }
             self.went_down(&failure);
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return,
-            }
+            tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2).min(LONGEST_PAUSE);
         }
     }
@@ -145,31 +149,52 @@ impl Link {
         let push = move |push: PushInfo| -> Result<(), std::convert::Infallible> {
             if push.kind == PushKind::Disconnection {
                 if let Some(link) = Weak::upgrade(&link) {
-                    link.broken(generation, "the connection was closed");
+                    link.lost(generation);
                 }
             } else {
                 feeds.push(&push);
             }
             Ok(())
         };
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.times.connect))
-            .set_response_timeout(Some(self.times.command))
-            .set_push_sender(push);
-        let client = match &self.target {
-            Target::Single(client) => Client::clone(client),
-            Target::Sentinel(sentinels) => sentinels.lock().await.async_get_client().await?,
+        let mut connection = match &self.target {
+            Target::Single(client) => self.connect_to(client, push).await?,
+            Target::Sentinel(sentinels) => {
+                let client = sentinels.lock().await.async_get_client().await?;
+                self.connect_to(&client, push).await?
+            }
+            Target::Cluster(servers) => {
+                let cluster = ClusterClientBuilder::new(servers.clone())
+                    .use_protocol(ProtocolVersion::RESP3)
+                    .connection_timeout(self.times.connect)
+                    .response_timeout(self.times.command)
+                    .overall_response_timeout(Some(self.times.command))
+                    .push_sender(push)
+                    .build()?;
+                Connection::Cluster(cluster.get_async_connection().await?)
+            }
         };
-        let mut connection = client
-            .get_multiplexed_async_connection_with_config(&config)
-            .await?;
-        connection.subscribe(&self.probe).await?;
-        let server = run_of(&mut connection).await?;
+        connection.listen(&self.probe).await?;
+        let server = connection.run_of_server().await?;
         Ok(Up {
             generation,
             connection,
             server,
         })
+    }
+
+    async fn connect_to(
+        &self,
+        client: &Client,
+        push: impl AsyncPushSender,
+    ) -> Result<Connection, RedisError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.times.connect))
+            .set_response_timeout(Some(self.times.command))
+            .set_push_sender(push);
+        client
+            .get_multiplexed_async_connection_with_config(&config)
+            .await
+            .map(Connection::One)
     }
 
     /// The connection of this generation is of no use any more.
@@ -182,6 +207,17 @@ impl Link {
             tracing::warn!(reason, "the connection to Redis broke");
             self.went_down(reason);
             self.broke.notify_one();
+        }
+    }
+
+    /// A server closed its connection. Of a cluster it may be one of many, and the library goes on with
+    /// the others; what was told in between has been missed.
+    fn lost(&self, generation: u64) {
+        match &self.target {
+            Target::Single(_) | Target::Sentinel(_) => {
+                self.broken(generation, "the connection was closed");
+            }
+            Target::Cluster(_) => self.feeds.end_all(),
         }
     }
 
@@ -246,23 +282,23 @@ impl Link {
         }
     }
 
-    /// Runs a pipeline of commands that may be repeated.
-    pub(super) async fn run_pipeline(
-        &self,
-        pipeline: &redis::Pipeline,
-    ) -> Result<Vec<Value>, StoreError> {
+    /// Runs commands that may be repeated.
+    pub(super) async fn run_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         let Up {
             generation,
             mut connection,
             ..
         } = self.connection().await?;
-        pipeline
-            .query_async(&mut connection)
-            .await
-            .map_err(|error| {
-                self.judge(generation, &error);
-                StoreError::Unavailable(describe(&error))
-            })
+        connection.run_all(commands).await.map_err(|error| {
+            self.judge(generation, &error);
+            StoreError::Unavailable(describe(&error))
+        })
+    }
+
+    /// Runs a command that may be repeated.
+    pub(super) async fn run(&self, command: Cmd) -> Result<Value, StoreError> {
+        let answer = self.run_all(vec![command]).await?.pop();
+        answer.ok_or_else(|| StoreError::Unreadable("Redis did not answer".to_owned()))
     }
 
     /// Subscribes to a channel of this connection.
@@ -293,7 +329,8 @@ impl Link {
         }
     }
 
-    /// Whether the connection is to blame for an error; it is then given up.
+    /// Whether the connection is to blame for an error; it is then given up, unless it is one of many to a
+    /// cluster, where the library makes another.
     fn judge(&self, generation: u64, error: &RedisError) -> bool {
         // The last three: another server takes the writes now, or this one is not there yet.
         let blame = matches!(
@@ -306,30 +343,11 @@ impl Link {
                         | ServerErrorKind::MasterDown
                 )
         );
-        if blame {
+        if blame && !matches!(self.target, Target::Cluster(_)) {
             self.broken(generation, &describe(error));
         }
         blame
     }
-}
-
-/// The server's `run_id`: another server has another one, and so has this one after a restart. Where
-/// `INFO` is not allowed nothing is known, and no change is noticed.
-async fn run_of(connection: &mut MultiplexedConnection) -> Result<Arc<str>, RedisError> {
-    let info = redis::cmd("INFO")
-        .arg("server")
-        .query_async::<String>(connection)
-        .await;
-    let info = match info {
-        Ok(info) => info,
-        Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            tracing::warn!("Redis does not allow INFO: a failover may go unnoticed");
-            String::new()
-        }
-        Err(error) => return Err(error),
-    };
-    let run = info.lines().find_map(|line| line.strip_prefix("run_id:"));
-    Ok(run.unwrap_or("unknown").trim().into())
 }
 
 /// An error without what was sent.

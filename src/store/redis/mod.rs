@@ -6,6 +6,7 @@
 #[cfg(test)]
 mod atomic;
 mod codec;
+mod connection;
 mod feeds;
 mod keys;
 mod link;
@@ -14,7 +15,7 @@ mod rooms;
 mod scripts;
 mod target;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -65,6 +66,8 @@ pub struct RedisRoomStore {
     keys: Keys,
     log_length: usize,
     openings: Semaphore,
+    /// Why the last beat was missed, if it was.
+    missed_beat: Mutex<Option<String>>,
 }
 
 impl RedisRoomStore {
@@ -87,7 +90,7 @@ impl RedisRoomStore {
             command: options.command_timeout,
         };
         let link = Link::new(target, times, feeds.clone(), probe);
-        tracker.spawn(link.clone().run(stop));
+        tracker.spawn(link.clone().keep(stop));
         Ok(Arc::new(Self {
             link,
             feeds,
@@ -95,6 +98,14 @@ impl RedisRoomStore {
             keys,
             log_length: options.log_length,
             openings: Semaphore::new(OPENINGS),
+            missed_beat: Mutex::new(None),
         }))
+    }
+
+    /// Why the last beat was missed, if it was.
+    fn missed_beat(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.missed_beat
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -54,11 +54,9 @@ impl RedisRoomStore {
 
     /// Written before the node's first commit in the room, so that the set is never too small.
     async fn note_room(&self, node: NodeId, key: &RoomKey) -> Result<(), StoreError> {
-        let mut add = redis::pipe();
-        add.cmd("SADD")
-            .arg(self.keys.rooms_of(node))
-            .arg(key.to_string());
-        self.link.run_pipeline(&add).await.map(drop)
+        let mut add = redis::cmd("SADD");
+        add.arg(self.keys.rooms_of(node)).arg(key.to_string());
+        self.link.run(add).await.map(drop)
     }
 
     async fn leave_feed(&self, channel: &str, node: NodeId) {
@@ -160,25 +158,20 @@ impl RoomStore for RedisRoomStore {
         let forgotten = forgotten == 1;
         if forgotten {
             self.leave_feed(&keys.feed, node).await;
-            let mut remove = redis::pipe();
+            let mut remove = redis::cmd("SREM");
             remove
-                .cmd("SREM")
                 .arg(self.keys.rooms_of(node))
                 .arg(replica.key.to_string());
             // A room too many in the set costs one look when the node dies.
-            drop(self.link.run_pipeline(&remove).await);
+            drop(self.link.run(remove).await);
         }
         Ok(forgotten)
     }
 
     async fn log(&self, key: &RoomKey) -> Result<Vec<Arc<Commit>>, StoreError> {
-        let mut read = redis::pipe();
-        read.cmd("XRANGE")
-            .arg(self.keys.room(key).log)
-            .arg("-")
-            .arg("+");
-        let mut replies = self.link.run_pipeline(&read).await?;
-        let Some(Value::Array(entries)) = replies.pop() else {
+        let mut read = redis::cmd("XRANGE");
+        read.arg(self.keys.room(key).log).arg("-").arg("+");
+        let Value::Array(entries) = self.link.run(read).await? else {
             return Err(unexpected());
         };
         entries.into_iter().map(log_entry).collect()

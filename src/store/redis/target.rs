@@ -1,5 +1,6 @@
 //! From a URL to a Redis: `redis://HOST:PORT/DB`, `rediss://` for TLS, and for Sentinel
-//! `redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME` (`rediss+sentinel://` for TLS).
+//! `redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME`, for a cluster
+//! `redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT` (both with `rediss` for TLS).
 
 use redis::sentinel::{SentinelClient, SentinelNodeConnectionInfo, SentinelServerType};
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, TlsMode};
@@ -28,8 +29,11 @@ pub(super) fn parse(url: &SecretString) -> Result<Target, UrlFault> {
         "rediss" | "valkeys" => single("rediss", rest),
         "redis+sentinel" => sentinel("redis", rest),
         "rediss+sentinel" => sentinel("rediss", rest),
+        "redis+cluster" => cluster("redis", rest),
+        "rediss+cluster" => cluster("rediss", rest),
         _ => Err(fault(
-            "has an unknown scheme: write redis://, rediss://, redis+sentinel:// or rediss+sentinel://",
+            "has an unknown scheme: write redis://, redis+sentinel:// or redis+cluster://, \
+             with rediss for TLS",
         )),
     }
 }
@@ -52,12 +56,29 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, UrlFault> {
     Ok(info.set_redis_settings(settings))
 }
 
-fn sentinel(scheme: &str, rest: &str) -> Result<Target, UrlFault> {
-    let form = "is not a usable Sentinel URL: write redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME";
-    let (login, rest) = match rest.rsplit_once('@') {
+fn cluster(scheme: &str, rest: &str) -> Result<Target, UrlFault> {
+    let form =
+        "is not a usable cluster URL: write redis+cluster://USER:PASSWORD@HOST:PORT,HOST:PORT";
+    let (login, hosts) = split_login(rest);
+    let servers = hosts
+        .trim_end_matches('/')
+        .split(',')
+        .map(|host| connection_info(&format!("{scheme}://{login}{host}")))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|_fault| fault(form))?;
+    Ok(Target::Cluster(servers))
+}
+
+fn split_login(rest: &str) -> (String, &str) {
+    match rest.rsplit_once('@') {
         Some((login, rest)) => (format!("{login}@"), rest),
         None => (String::new(), rest),
-    };
+    }
+}
+
+fn sentinel(scheme: &str, rest: &str) -> Result<Target, UrlFault> {
+    let form = "is not a usable Sentinel URL: write redis+sentinel://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME";
+    let (login, rest) = split_login(rest);
     let (hosts, name) = rest.split_once('/').ok_or_else(|| fault(form))?;
     if name.is_empty() || hosts.is_empty() {
         return Err(fault(form));
@@ -96,6 +117,7 @@ mod tests {
             "valkey://127.0.0.1",
             "redis+sentinel://10.0.0.1:26379,10.0.0.2:26379/mymaster",
             "rediss+sentinel://:secret@10.0.0.1:26379/mymaster",
+            "redis+cluster://user:secret@10.0.0.1:6379,10.0.0.2:6379",
         ] {
             assert_eq!(reads(url), Ok(()), "{url}");
         }

@@ -29,6 +29,24 @@ export class RedisServers {
     return port;
   }
 
+  /** Masters without replicas that share the slots; each goes on without the others. */
+  async cluster(size) {
+    const lines = ['port %port', 'cluster-enabled yes', 'cluster-config-file nodes-%port.conf',
+      'cluster-node-timeout 2000', 'cluster-require-full-coverage no'];
+    const ports = await Promise.all(Array.from({ length: size }, () => this.start(lines)));
+    const servers = ports.map((port) => `127.0.0.1:${port}`);
+    execFileSync('redis-cli', ['--cluster', 'create', ...servers, '--cluster-yes'], { stdio: 'ignore' });
+    const isWhole = (port) => this.ask(port, 'CLUSTER', 'INFO').includes('cluster_state:ok');
+    await until(() => ports.every(isWhole), 'the cluster');
+    return ports;
+  }
+
+  /** What a server answers to a command, as text; a number for DBSIZE. */
+  ask(port, ...command) {
+    const text = execFileSync('redis-cli', ['-p', port, ...command], { encoding: 'utf8' }).trim();
+    return /^\d+$/.test(text) ? Number(text) : text;
+  }
+
   async kill(port) {
     const child = this.#running.get(port);
     this.#running.delete(port);

@@ -59,9 +59,9 @@ class Stage {
     return new Rest(this.server.url, token);
   }
 
-  /** A user whose connection may still be opening. */
-  arriving(id, options = {}) {
-    const user = new User(id, this.server.url, options.variant ?? this.variant, options);
+  /** A user whose connection may still be opening; `url` is another node's. */
+  arriving(id, { url = this.server.url, variant = this.variant, ...options } = {}) {
+    const user = new User(id, url, variant, options);
     this.#open.push(user);
     return user;
   }
