@@ -15,6 +15,9 @@ use crate::engine::store::{Appended, Missed, Opened, RoomStore, StoreError};
 
 impl RedisRoomStore {
     /// Subscribes first and reads then: what comes in between is in both, and nothing in neither.
+    ///
+    /// A room that was open before is in this node's set, which another shard of a cluster keeps: it does
+    /// not stay closed because of that one.
     async fn enter(
         &self,
         node: NodeId,
@@ -24,7 +27,10 @@ impl RedisRoomStore {
         let _turn = self.openings.acquire().await;
         let keys = self.keys.room(&held.key);
         let fields = offered.map(codec::fields).transpose()?.unwrap_or_default();
-        self.note_room(node, &held.key).await?;
+        let noted = self.note_room(node, &held.key).await;
+        if offered.is_some() {
+            noted?;
+        }
         let feed = self.feeds.open(&keys.feed, &held.key, node);
         self.link.subscribe(&keys.feed).await?;
         let value = self

@@ -16,17 +16,26 @@ export class RedisServers {
     return join(this.#dir, name);
   }
 
-  /** Starts one with these lines of configuration (`%port` is its port) and waits until it listens. */
+  /**
+   * Starts one with these lines of configuration (`%port` is its port) and waits until it listens. In a
+   * cluster it needs a second port, 10,000 above, which somebody else may have: then another is tried.
+   */
   async start(lines, { sentinel = false } = {}) {
-    const port = await freePort();
-    const file = this.path(`redis-${port}.conf`);
-    const text = lines.map((line) => line.replaceAll('%port', port)).join('\n');
-    writeFileSync(file, `${text}\nbind 127.0.0.1\n${sentinel ? '' : 'save ""\n'}`);
-    const args = sentinel ? [file, '--sentinel'] : [file];
-    const child = spawn('redis-server', args, { cwd: this.#dir, stdio: 'ignore' });
-    this.#running.set(port, child);
-    await until(() => listens(port), `a Redis on port ${port}`);
-    return port;
+    for (let attempt = 1; attempt <= 5; attempt += 1) {
+      const port = await freePort();
+      const file = this.path(`redis-${port}.conf`);
+      const text = lines.map((line) => line.replaceAll('%port', port)).join('\n');
+      writeFileSync(file, `${text}\nbind 127.0.0.1\n${sentinel ? '' : 'save ""\n'}`);
+      const args = sentinel ? [file, '--sentinel'] : [file];
+      const child = spawn('redis-server', args, { cwd: this.#dir, stdio: 'ignore' });
+      const ended = () => child.exitCode !== null;
+      await until(async () => ended() || listens(port), `a Redis on port ${port}`);
+      if (!ended()) {
+        this.#running.set(port, child);
+        return port;
+      }
+    }
+    throw new Error('no Redis could be started');
   }
 
   /** Masters without replicas that share the slots; each goes on without the others. */
