@@ -81,6 +81,16 @@ describe('right histories', () => {
     tale.finish();
   }, { leaves: { bob: 1, cy: 0 } });
 
+  right('a rebuild without what was shown and never acknowledged', (tale) => {
+    const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
+    tale.update('bob', { isCoHost: true });
+    tale.history.unknown(op);
+    tale.close('ann');
+    tale.people.set('bob', { ...tale.people.get('bob'), isCoHost: false });
+    tale.rebuild();
+    tale.finish();
+  });
+
   right('a rebuild that everybody is told of', (tale) => {
     tale.command('ann', 'make-cohost', 'bob');
     tale.rebuild();

@@ -23,6 +23,9 @@ class Replay {
   #people = null;
   /** Flags as last known, also of people who are not in the room: grants outlive a leave. */
   #flags = new Map();
+  /** `user field → epoch`: changes that were shown there, and never acknowledged. A rebuild may lose them. */
+  #doubtful = new Map();
+  #epoch = null;
   #unknown;
   #out = { unexplained: [], unauthorised: [], lostAcks: [], lastHost: [], drift: [] };
 
@@ -36,7 +39,8 @@ class Replay {
   run() {
     for (const epoch of this.#room.epochs) {
       this.#people = null;
-      for (const step of this.#steps(epoch)) this.#take(epoch, step);
+      this.#epoch = epoch;
+      for (const step of this.#steps(epoch)) this.#take(step);
     }
     this.#finish();
     return this.#out;
@@ -59,8 +63,8 @@ class Replay {
     return [...steps.values()].sort((a, b) => a.rev - b.rev);
   }
 
-  #take(epoch, { rev, events, ops, full }) {
-    const where = `revision ${rev} of ${epoch}`;
+  #take({ rev, events, ops, full }) {
+    const where = `revision ${rev} of ${this.#epoch}`;
     const changers = ops.filter(({ effects }) => effects.length > 0);
     const open = new Map(changers.map((op) => [op, { allowed: this.#allows(op), done: this.#holds(op) }]));
     const hadHost = this.#hasHost();
@@ -103,6 +107,9 @@ class Replay {
     const asked = changers.filter(wants);
     const guesses = asked.length > 0 ? [] : this.#unknown.filter((op) => wants(op) && op.explains === 0);
     const op = [...asked, ...guesses].find((candidate) => this.#allows(candidate)) ?? asked[0] ?? guesses[0];
+    const doubt = `${change.target} ${change.field}`;
+    if (op?.outcome === 'ok') this.#doubtful.delete(doubt);
+    else this.#doubtful.set(doubt, this.#epoch);
     if (op) {
       op.explains += 1;
       if (!this.#allows(op)) this.#out.unauthorised.push(`${text} by ${sayOp(op)}, who may not do that`);
@@ -183,11 +190,12 @@ class Replay {
     this.#flags.get(user)[field] = value;
   }
 
-  /** A command whose outcome nobody knows, and which would explain this. */
+  /** Something whose outcome nobody knows, and which would explain this. */
   #guess(target, field, value) {
     const op = this.#unknown.find((it) => it.effects.some((effect) => effect.target === target && effect.field === field && effect.value === value));
     if (op) op.explains += 1;
-    return Boolean(op);
+    const shown = this.#doubtful.get(`${target} ${field}`);
+    return Boolean(op) || (shown !== undefined && shown !== this.#epoch);
   }
 
   #holds(op) {
