@@ -75,6 +75,10 @@ export class History {
    * - `leaves`: `{ user: count }`, exactly;
    * - `reverts`: roles may be taken back, since the database failed;
    * - `rebuilds`: how many new epochs there may be;
+   * - `fullStates`: how many a connection may get without asking;
+   * - `losesTail`: Redis came back without its last writes, and media flags with them;
+   * - `detectMs`: how long the end of a connection may go unnoticed;
+   * - `others(user)`: who else may be in the room, without being recorded;
    * - `seats`: how many plain participants there may be at any time.
    */
   check(expectations = {}) {

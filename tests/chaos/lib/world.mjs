@@ -24,6 +24,8 @@ export class World {
     this.balancer = new Balancer(cluster);
     this.say = log;
     this.expectations = {
+      // Only a Redis that has lost something is a reason for a new epoch.
+      rebuilds: 0,
       graceMs: Number(cluster.settings.PRESENCE__LEAVE_AFTER_LOST_MS ?? DEFAULT_GRACE_MS),
       closeGraceMs: Number(cluster.settings.PRESENCE__LEAVE_AFTER_CLOSE_MS ?? DEFAULT_CLOSE_GRACE_MS),
     };

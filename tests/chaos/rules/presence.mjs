@@ -24,8 +24,8 @@ export function falseLeaves(room, { graceMs = 20_000, closeGraceMs = 3_000, mayL
   const out = [];
   for (const { rev, at, user, reason } of LEAVES(room)) {
     const text = `${user} left at revision ${rev} (${reason})`;
-    if (mayLeave(user, at)) continue;
-    if (reason === 'meeting-ended') continue;
+    // Somebody whose connections are not recorded here, or whom a fault has kept away.
+    if (stays(room, user).length === 0 || mayLeave(user, at) || reason === 'meeting-ended') continue;
     const asked = room.ops.some((op) => op.user === user && op.event === 'leave-room' && op.invokedAt <= at);
     const goodbye = room.sessions.some((it) => it.user === user && it.how === 'left' && it.closedAt <= at + SLACK_MS);
     if (reason === 'left') {
@@ -63,14 +63,14 @@ export function lostMembers(room, { mayLeave = () => false }) {
 }
 
 /** Nobody stays who has said goodbye, or has been away for longer than the grace. */
-export function ghosts(room, { graceMs = 20_000, closeGraceMs = 3_000, detectMs = 0 }) {
+export function ghosts(room, { graceMs = 20_000, closeGraceMs = 3_000, detectMs = 0, others = () => false }) {
   const final = room.finals.at(-1);
   if (!final) return [];
   const out = [];
   for (const { id: user } of final.reply.participants) {
     const last = awaySince(room, user, final.at);
     if (last === null) {
-      if (stays(room, user).length === 0 && !room.ops.some((op) => op.user === user && op.event === 'join-room')) out.push(`${user} is in the room and never came`);
+      if (!others(user) && !room.ops.some((op) => op.user === user && op.event === 'join-room')) out.push(`${user} is in the room and never came`);
       continue;
     }
     const grace = last.outHow === 'left' ? 0 : last.outHow === 'closed' ? closeGraceMs : graceMs;
