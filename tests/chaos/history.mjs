@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { analyse } from './rules/analysis.mjs';
 import { RULES } from './rules/index.mjs';
+import { staleRepeats } from './rules/order.mjs';
 import { now } from './lib/wait.mjs';
 
 const MOST_ENTRIES = 2_000_000;
@@ -59,7 +60,12 @@ export class History {
     this.#add({ kind: 'note', text });
   }
 
-  /** What a node says at the end, when everything has settled. */
+  /** Everything has come to rest, so what each node says now (`final`) has to agree. */
+  settled() {
+    this.#add({ kind: 'settled' });
+  }
+
+  /** What a node says after that. Only those after the last `settled` are held against each other. */
   final(node, reply) {
     this.#add({ kind: 'final', node, reply });
   }
@@ -90,10 +96,14 @@ export class History {
 
   /** Facts that break no rule but should be known. */
   remarks() {
-    const { ops } = analyse(this);
-    const unavailable = ops.filter(({ refusal }) => refusal?.code === 'unavailable');
+    const room = analyse(this);
+    const unavailable = room.ops.filter(({ refusal }) => refusal?.code === 'unavailable');
     const effective = unavailable.filter(({ explains }) => explains > 0);
-    return effective.length === 0 ? [] : [`${effective.length} of ${unavailable.length} commands refused as unavailable took effect`];
+    const stale = staleRepeats(room);
+    return [
+      ...(effective.length > 0 ? [`${effective.length} of ${unavailable.length} commands refused as unavailable took effect`] : []),
+      ...(stale > 0 ? [`${stale} repeats were accepted on a state older than what had been acknowledged`] : []),
+    ];
   }
 
   /** One JSON object per line. */

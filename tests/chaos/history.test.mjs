@@ -209,6 +209,12 @@ describe('wrong histories', () => {
     tale.rev -= 1;
     tale.command('ann', 'make-cohost', 'cy');
   });
+  wrong('real-time-order', 'a repeat accepted against what was acknowledged', (tale) => {
+    tale.command('ann', 'make-cohost', 'bob');
+    const old = tale.rev;
+    tale.command('ann', 'remove-cohost', 'bob');
+    tale.command('ann', 'make-cohost', 'bob', { effect: false, reply: { ok: true, rev: old } });
+  });
   wrong('send-order', 'later sent, earlier done', (tale) => {
     const { history } = tale;
     const ops = ['bob', 'cy'].map((target) => history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: target }));
@@ -292,6 +298,17 @@ test('refusals as unavailable that took effect are remarked on', () => {
   tale.update('bob', { isCoHost: true });
   assert.deepEqual(tale.broken(), []);
   assert.deepEqual(tale.history.remarks(), ['1 of 1 commands refused as unavailable took effect']);
+});
+
+test('repeats on an old state are remarked on when they contradict nothing', () => {
+  const tale = trio();
+  tale.command('ann', 'make-cohost', 'bob');
+  const old = tale.rev;
+  tale.command('ann', 'make-cohost', 'cy');
+  const op = tale.history.invoke(tale.join('ann', 1), 'make-cohost', { participantId: 'bob' });
+  tale.history.ack(op, { ok: true, rev: old });
+  assert.deepEqual(tale.broken(), []);
+  assert.deepEqual(tale.history.remarks(), ['1 repeats were accepted on a state older than what had been acknowledged']);
 });
 
 test('a history is bounded by the number of its entries', () => {

@@ -9,6 +9,7 @@ const CONNECT_MS = 3_000;
 const BACKOFF_MS = [40, 120];
 const MOST_BACKOFF_MS = 1_000;
 const PROBED_FOR_MS = 100;
+const COME_BACK_MS = 10_000;
 
 /** Sends connections to nodes that say they are ready, round robin, as a health check would have it. */
 export class Balancer {
@@ -148,12 +149,17 @@ export class Person {
     this.#end('lost', (socket) => socket.io.engine.transport.ws._socket.destroy());
   }
 
-  /** What a balancer does to somebody in the middle of a session. */
-  async move(node, within = 10_000) {
-    this.at = node.index - 1;
+  /** Loses the network, and comes back on the next node. */
+  async flap(within = COME_BACK_MS) {
+    const before = this.#session?.id;
     this.drop();
-    await until(() => !this.present, { within, what: `${this.id} is off` });
-    await this.back(within);
+    await until(() => this.present && this.#session.id !== before, { within, what: `${this.id} is back on another connection (${JSON.stringify(this.refusal)})` });
+  }
+
+  /** What a balancer does to somebody in the middle of a session. */
+  move(node, within) {
+    this.at = node.index - 1;
+    return this.flap(within);
   }
 
   /** The end of the test, not of the story: nothing is recorded any more. */

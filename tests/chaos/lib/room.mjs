@@ -124,6 +124,7 @@ export class Room {
   }
 
   async #record() {
+    this.history.settled();
     for (const node of this.world.cluster.running) {
       const person = this.on(node).find(({ present }) => present);
       if (!person) continue;

@@ -30,9 +30,12 @@ export class Runner {
       const cluster = await this.#clusterFor(scenario, random);
       world = new World({ cluster, random, log: this.#log });
       await soon(scenario.run(world), scenario.timeoutMs, `${scenario.name} is done`);
+      // A scenario that has judged has thrown; this is for what it objected to without doing so.
+      if (world.objections.size > 0) throw new Error([...world.objections].join('\n'));
     } catch (error) {
       result.ok = false;
-      result.error = error.stack?.includes(error.message) ? error.stack : `${error.message}\n${error.stack}`;
+      const before = [...(world?.objections ?? [])].map((text) => `before that: ${text}`);
+      result.error = [error.stack?.includes(error.message) ? error.stack : `${error.message}\n${error.stack}`, ...before].join('\n');
       result.evidence = this.#keepEvidence(scenario, seed, world, result.error);
     }
     Object.assign(result, { ms: Math.round(now() - began), measured: world?.measured ?? {}, remarks: world?.remarks ?? [] });

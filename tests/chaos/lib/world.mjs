@@ -11,6 +11,7 @@ let worlds = 0;
 
 export class World {
   rooms = [];
+  objections = new Set();
   measured = {};
   remarks = [];
   #made = 0;
@@ -66,11 +67,16 @@ export class World {
     for (const { history } of this.rooms) history.note(text);
   }
 
+  /** Something is wrong, but not so wrong that the scenario could not go on and find more. */
+  object(text) {
+    this.objections.add(text);
+  }
+
   /** Keeps a figure for the report, and holds it against its limit. */
   measure(what, value, limit = Infinity) {
     const rounded = Math.round(value);
     this.measured[what] = Math.max(rounded, this.measured[what] ?? 0);
-    if (value > limit) throw new Error(`${what}: ${rounded}, at most ${Math.round(limit)}`);
+    if (value > limit) this.object(`${what}: ${rounded}, at most ${Math.round(limit)}`);
     return value;
   }
 
@@ -89,8 +95,10 @@ export class World {
   }
 
   judge(expectations = {}) {
-    const broken = this.rooms.flatMap((room) => room.check(expectations));
+    const broken = [...this.objections].map((text) => ({ rule: 'contract', text }));
+    broken.push(...this.rooms.flatMap((room) => room.check(expectations)));
     this.remarks.push(...this.rooms.flatMap(({ history }) => history.remarks()));
+    this.objections.clear();
     if (broken.length > 0) throw Object.assign(new Error(`${broken.length} breaches:\n${describe(broken)}`), { broken });
   }
 

@@ -54,6 +54,10 @@ class Analysis {
 
   _note() {}
 
+  _settled() {
+    this.#finals = [];
+  }
+
   _final({ n, at, node, reply }) {
     this.#finals.push({ n, at, node, reply });
   }
@@ -89,7 +93,9 @@ class Analysis {
       return;
     }
     const session = this.#sessions.get(op.session);
-    Object.assign(op, { ended: n, endedAt: at, reply, segment: session.segment, outcome: reply.ok ? 'ok' : 'refused' });
+    // The answer to a role command waits for the database and may follow the answer to a later leave.
+    const segment = session.segment ?? session.segments.at(-1) ?? null;
+    Object.assign(op, { ended: n, endedAt: at, reply, segment, outcome: reply.ok ? 'ok' : 'refused' });
     if (!reply.ok) {
       op.refusal = reply.error;
       return;

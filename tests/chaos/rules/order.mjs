@@ -9,11 +9,8 @@ const accepted = ({ ops }) => ops.filter(({ outcome, rev, segment }) => outcome 
 /** Reads are answered from the node's replica and promise no more than their own revision. */
 const isRead = ({ event }) => event === 'room-state';
 
-/** What was acknowledged before something else was asked for has the lower revision. */
-export function realTime(room, expectations) {
-  // Only the replay knows which commands changed something.
-  replay(room, expectations);
-  const out = [];
+/** Accepted commands in the order of being sent, each with the highest revision acknowledged before. */
+function* afterWhat(room) {
   const ops = accepted(room).filter((op) => !isRead(op));
   const byAck = [...ops].sort((a, b) => a.ended - b.ended);
   const highest = new Map();
@@ -25,14 +22,37 @@ export function realTime(room, expectations) {
       if (!best || done.rev > best.rev) highest.set(done.segment.epoch, done);
     }
     const before = highest.get(op.segment.epoch);
-    // What caused no event may be answered with the revision that it was judged on.
-    const tooLow = before && (op.rev < before.rev || (op.rev === before.rev && op.explains > 0 && before.explains > 0));
-    if (tooLow) {
-      const kind = op.explains > 0 ? '' : ' (it changed nothing: judged on an old state?)';
-      out.push(`${sayOp(op)} got revision ${op.rev}, but ${sayOp(before)} had ${before.rev} before it was sent${kind}`);
+    if (before) yield { op, before, earlier: byAck.slice(0, acked) };
+  }
+}
+
+/**
+ * What was acknowledged before something else was asked for has the lower revision. What changed
+ * nothing may be answered from a node's replica, as a read is, but not against what was acknowledged.
+ */
+export function realTime(room, expectations) {
+  // Only the replay knows which commands changed something.
+  replay(room, expectations);
+  const out = [];
+  for (const { op, before, earlier } of afterWhat(room)) {
+    const effective = op.explains > 0;
+    if (effective && (op.rev < before.rev || (op.rev === before.rev && before.explains > 0))) {
+      out.push(`${sayOp(op)} got revision ${op.rev}, but ${sayOp(before)} had ${before.rev} before it was sent`);
     }
+    const denied = !effective && op.rev < before.rev && earlier.find((done) => done.rev > op.rev && done.segment.epoch === op.segment.epoch && done.explains > 0 && contradicts(done, op));
+    if (denied) out.push(`${sayOp(op)} was accepted as changing nothing at ${op.rev}, although ${sayOp(denied)} had ${denied.rev} before it was sent`);
   }
   return out;
+}
+
+/** Whether `op` makes no sense as a repeat once `done` has happened. */
+const contradicts = (done, op) => done.effects.some(({ target, field, value }) =>
+  op.effects.some((other) => other.target === target && other.field === field && other.value !== value)
+  || (target === op.user && field === 'isHost' && !value && op.effects[0]?.role));
+
+/** How many accepted repeats were judged on a state older than what had been acknowledged. */
+export function staleRepeats(room) {
+  return [...afterWhat(room)].filter(({ op, before }) => op.explains === 0 && op.effects.length > 0 && op.rev < before.rev).length;
 }
 
 /** Commands of one connection take effect in the order sent. */

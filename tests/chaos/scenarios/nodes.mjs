@@ -100,8 +100,7 @@ async function item5_freezeNodeFor60s(world) {
   // At once, in the middle, and after the lease: each is another race with the sweep.
   for (const [i, person] of theirs.entries()) {
     await lasting(i * 2_500);
-    person.drop();
-    await person.back(HEAL_MS);
+    await person.flap(HEAL_MS);
   }
   await lasting(60_000 - (now() - began));
   node.thaw();
@@ -120,16 +119,19 @@ async function item6_drainUnderLoad(world) {
   const node = world.anyNode();
   const theirs = room.on(node);
   world.note(`SIGTERM ${node.name}`);
-  let refused = false;
+  const seen = new Set();
   const exit = node.terminate();
   const watching = (async () => {
-    while (node.running && !refused) refused = (await node.probe()).status === 503;
+    while (node.running) {
+      seen.add((await node.probe()).status);
+      await lasting(50);
+    }
   })();
   const { code, ms } = await exit;
   await watching;
   world.measure('drained after ms', ms, DRAIN_MS);
   if (code !== 0) throw new Error(`${node.name} ended with ${code}\n${node.tail()}`);
-  if (!refused) throw new Error(`${node.name} was never seen as not ready (503) while it drained`);
+  if (!seen.has(503)) world.object(`${node.name} was never seen as not ready (503) while it drained, but as ${[...seen]} (0: no answer)`);
   await Promise.all(theirs.map((person) => person.back(HEAL_MS)));
   await load.stop();
   await world.verdict({ leaves: leavesOnce(room, []) });

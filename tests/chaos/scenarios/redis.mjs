@@ -1,7 +1,8 @@
 // Catalogue items 21 to 31: Redis forgets, restarts, stands still, or holds nonsense.
 import { CALM_MS, HEAL_MS, QUICK_HEAL_MS, REBUILD_MS, REFUSE_MS } from '../lib/limits.mjs';
+import { RespClient } from '../lib/resp.mjs';
 import { long, quick } from '../lib/runner.mjs';
-import { inParallel, lasting, now, until } from '../lib/wait.mjs';
+import { inParallel, lasting, now, soon, until } from '../lib/wait.mjs';
 import { appoint, expectNotReady, expectReads, expectRefusals, leavesOnce, moment, mustDo } from './common.mjs';
 
 const CROWD = 9;
@@ -107,6 +108,8 @@ async function standstill(world, ms, stop, what) {
   world.note(what);
   const began = now();
   const over = stop();
+  over.catch(() => {});
+  await until(stands(world.cluster.redis), { within: CALM_MS, what: 'Redis does not answer any more' });
   await expectRefusals(world, room.people);
   await expectReads(room.people);
   await expectNotReady(world, world.cluster.nodes[0], HEAL_MS);
@@ -117,6 +120,14 @@ async function standstill(world, ms, stop, what) {
   await world.cluster.ready(HEAL_MS);
   await world.verdict({ leaves: leavesOnce(room, []) }, QUICK_HEAL_MS);
 }
+
+/** Whether a fresh connection is left without an answer. */
+const stands = (redis) => async () => {
+  const client = await RespClient.connect(redis.port);
+  const answer = await soon(client.command('PING'), 50, 'PONG').catch(() => null);
+  client.close();
+  return answer === null;
+};
 
 async function item28_redisBlocked3s(world) {
   await standstill(world, 3_000, () => world.cluster.redis.block(3_000), 'Redis runs a slow script for 3 s');
