@@ -305,8 +305,8 @@ test('repeats on an old state are remarked on when they contradict nothing', () 
   tale.command('ann', 'make-cohost', 'bob');
   const old = tale.rev;
   tale.command('ann', 'make-cohost', 'cy');
-  const op = tale.history.invoke(tale.join('ann', 1), 'make-cohost', { participantId: 'bob' });
-  tale.history.ack(op, { ok: true, rev: old });
+  const repeat = tale.history.invoke(tale.at.get('bob'), 'update-my-state', { isAudioMuted: true });
+  tale.history.ack(repeat, { ok: true, rev: old });
   assert.deepEqual(tale.broken(), []);
   assert.deepEqual(tale.history.remarks(), ['1 repeats were accepted on a state older than what had been acknowledged']);
 });
