@@ -81,6 +81,16 @@ describe('right histories', () => {
     tale.finish();
   }, { leaves: { bob: 1, cy: 0 } });
 
+  right('an answer from before a rebuild that comes after it', (tale) => {
+    const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
+    tale.update('bob', { isCoHost: true });
+    const { rev } = tale;
+    tale.rebuild();
+    tale.history.ack(op, { ok: true, rev });
+    tale.command('ann', 'make-cohost', 'cy');
+    tale.finish();
+  });
+
   right('a rebuild without what was shown and never acknowledged', (tale) => {
     const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
     tale.update('bob', { isCoHost: true });

@@ -37,6 +37,11 @@ class Analysis {
   }
 
   result() {
+    // A revision without its epoch says nothing when a full state came between command and answer.
+    for (const op of this.#ops.values()) {
+      const sure = !op.from || op.from === op.segment || op.from.epoch === op.segment?.epoch;
+      if (op.outcome === 'ok' && !op.reply.room && !sure) op.segment = null;
+    }
     const segments = this.#segments.filter(({ epoch }) => epoch !== null);
     return {
       creator: this.#history.creator,
@@ -76,7 +81,7 @@ class Analysis {
     const { user } = this.#sessions.get(session);
     const asked = {
       id: op, session, user, event, payload, invoked: n, invokedAt: at, ended: null, endedAt: null,
-      outcome: 'pending', rev: null, segment: null, reply: null, refusal: null, effects: effectsOf(user, event, payload), explains: 0,
+      outcome: 'pending', rev: null, segment: null, from: this.#sessions.get(session).segment, reply: null, refusal: null, effects: effectsOf(user, event, payload), explains: 0,
     };
     this.#ops.set(op, asked);
     if (event === 'join-room') this.#sessions.get(session).lastJoin = asked;

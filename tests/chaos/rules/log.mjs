@@ -59,6 +59,7 @@ export function stateFirst(room) {
     let at = revs.findIndex(({ rev }) => rev > from);
     if (at < 0) continue;
     for (const { n, op } of segment.acks) {
+      if (op.segment !== segment) continue;
       // Whoever leaves need not hear the rest of the commit that they leave with.
       const upTo = op.event === 'leave-room' ? op.rev - 1 : op.rev;
       for (; at < revs.length && revs[at].rev <= upTo; at += 1) {

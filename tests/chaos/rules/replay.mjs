@@ -32,8 +32,9 @@ class Replay {
   constructor(room, expectations) {
     this.#room = room;
     this.#expectations = expectations;
-    // Refused because something did not answer: it may have arrived all the same.
-    this.#unknown = room.ops.filter(({ outcome, refusal }) => outcome === 'unknown' || outcome === 'pending' || refusal?.code === 'unavailable');
+    // Not answered, answered without a known epoch, or refused because something did not answer: it
+    // may have taken effect or not.
+    this.#unknown = room.ops.filter(({ outcome, refusal, segment }) => outcome === 'unknown' || outcome === 'pending' || refusal?.code === 'unavailable' || (outcome === 'ok' && !segment));
   }
 
   run() {
