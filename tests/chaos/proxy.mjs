@@ -170,7 +170,8 @@ class Link {
   }
 
   reset() {
-    for (const socket of [this.client, this.server]) if (!socket.destroyed) socket.resetAndDestroy();
+    sever(this.client);
+    sever(this.server);
   }
 
   /** What becomes of the other side when `socket`, where direction `name` begins, has gone. */
@@ -187,9 +188,15 @@ class Link {
         this.down.stop();
         this.#closed();
       } else if (this.#faults[name].swallow) pipe.tainted = true;
-      else if (failed) other.resetAndDestroy();
+      else if (failed) sever(other);
       // What was sent before the end still arrives; then the other side learns that nobody listens.
       else pipe.close();
     });
   }
+}
+
+/** Ends a connection with RST; one whose end was already said can only be closed, or its handle would leak. */
+function sever(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else if (!socket.destroyed) socket.resetAndDestroy();
 }
