@@ -348,10 +348,24 @@ impl Connection {
         }
     }
 
-    /// Closes the transport of a client that cannot keep up. Not under the lock: the library tells of
-    /// the end at once, and that comes back here.
-    pub(super) fn cut_off(&self) {
-        self.cut.store(true, Ordering::Relaxed);
+    /// Nothing is sent from now on, and no command is taken; `false` when that was so already.
+    #[must_use]
+    pub(super) fn cut(&self) -> bool {
+        !self.cut.swap(true, Ordering::Relaxed)
+    }
+
+    /// Waits until the transport of a client that was cut off has been closed. One that polls may have
+    /// to fetch first what fills the library's queue; the end of the session ends the waiting.
+    pub(super) async fn closed(&self) {
+        while !self.close() {
+            tokio::time::sleep(PUMP_INTERVAL).await;
+        }
+    }
+
+    /// Closes the transport; `false` when the library has no place for the word of it. Not under the
+    /// lock: the library tells of the end at once, and that comes back here.
+    #[must_use]
+    pub(super) fn close(&self) -> bool {
         let (wire, polls) = match &mut self.state().route {
             Route::Wire(wire) => (Some(wire.clone()), false),
             Route::Library { upgrade, waiting } => {
@@ -364,10 +378,11 @@ impl Connection {
         }
         if polls
             && let Some(socket) = self.socket.upgrade()
-            && socket.disconnect().is_err()
+            && socket.connected()
         {
-            tracing::debug!("a full polling queue is left to its heartbeat");
+            return socket.disconnect().is_ok();
         }
+        true
     }
 }
 

@@ -275,13 +275,19 @@ impl Hub {
     }
 
     /// Ends a connection that cannot keep up. Its rooms hear of it now: the library cannot end the
-    /// session of a client that does not poll before its heartbeat has failed.
-    pub fn cut_off(&self, connection: &Connection) {
+    /// session of a client that polls before it has fetched what waits, or its heartbeat has failed.
+    pub fn cut_off(&self, connection: &Arc<Connection>) {
+        if !connection.cut() {
+            return;
+        }
         tracing::info!("a connection was cut off as a slow consumer");
         if let Some(sid) = connection.sid() {
             self.close(connection, sid, Ending::Gone(LossCause::Lost));
         }
-        connection.cut_off();
+        if !connection.close() {
+            let connection = connection.clone();
+            self.tracker.spawn(async move { connection.closed().await });
+        }
     }
 }
 

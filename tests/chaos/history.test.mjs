@@ -81,6 +81,21 @@ describe('right histories', () => {
     tale.finish();
   }, { leaves: { bob: 1, cy: 0 } });
 
+  right('a leave in the commit of the return, heard after its answer', (tale) => {
+    tale.close('bob');
+    tale.time += 20_000;
+    const session = tale.history.open('bob', 1);
+    const op = tale.history.invoke(session, 'join-room', { roomId: 'room', userId: 'bob' });
+    tale.rev += 1;
+    tale.history.hear(session, 'existing-participants', tale.list());
+    tale.history.ack(op, tale.state());
+    tale.time += 5;
+    tale.tell('participant-left', { participantId: 'bob', reason: 'disconnected' });
+    tale.tell('participant-joined', tale.people.get('bob'));
+    tale.at.set('bob', session);
+    tale.finish();
+  }, { leaves: { bob: 1 } });
+
   right('an answer from before a rebuild that comes after it', (tale) => {
     const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
     tale.update('bob', { isCoHost: true });

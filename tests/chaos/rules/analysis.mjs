@@ -68,7 +68,7 @@ class Analysis {
   }
 
   _open({ n, at, session, user, node }) {
-    this.#sessions.set(session, { id: session, user, node, opened: n, openedAt: at, closed: null, closedAt: null, how: null, joinedAt: null, outAt: null, outHow: null, lastJoin: null, segment: null, segments: [] });
+    this.#sessions.set(session, { id: session, user, node, opened: n, openedAt: at, closed: null, closedAt: null, how: null, joinedAt: null, joined: null, outAt: null, outHow: null, lastJoin: null, segment: null, segments: [] });
   }
 
   _close({ n, at, session, how }) {
@@ -107,7 +107,10 @@ class Analysis {
     }
     op.rev = reply.rev ?? null;
     session.segment?.acks.push({ n, op });
-    if (op.event === 'join-room') Object.assign(session, { joinedAt: session.joinedAt ?? at, outAt: null, outHow: null });
+    if (op.event === 'join-room') {
+      session.joined ??= { epoch: reply.room?.epoch, rev: op.rev };
+      Object.assign(session, { joinedAt: session.joinedAt ?? at, outAt: null, outHow: null });
+    }
     if (reply.room?.epoch) this.#learnEpoch(session, op, reply.room.epoch);
     if (op.event === 'leave-room') {
       Object.assign(session, { outAt: at, outHow: 'left' });

@@ -12,9 +12,14 @@ const LEAVES = (room) => [...room.log].flatMap(([epoch, commits]) => [...commits
 /** The connections of a person that were in the room. */
 const stays = (room, user) => room.sessions.filter((it) => it.user === user && it.joinedAt !== null);
 
-/** Since when this person has had no connection in the room, at that time; null when they have one. */
-function awaySince(room, user, at) {
-  const mine = stays(room, user).filter(({ joinedAt }) => joinedAt <= at);
+/**
+ * Since when this person has had no connection in the room, at that time; null when they have one. News
+ * may be heard later than the answer to a join that came after it, or shared its commit: `news` has the
+ * epoch and the revision of the news, which tell.
+ */
+function awaySince(room, user, at, news = null) {
+  const later = ({ joined }) => news !== null && joined.epoch === news.epoch && joined.rev >= news.rev;
+  const mine = stays(room, user).filter((it) => it.joinedAt <= at && !later(it));
   if (mine.some(({ outAt }) => outAt === null || outAt > at)) return null;
   return mine.reduce((last, it) => (!last || it.outAt > last.outAt ? it : last), null);
 }
@@ -22,7 +27,7 @@ function awaySince(room, user, at) {
 /** Somebody leaves only when they said so, or were away for as long as the grace. */
 export function falseLeaves(room, { graceMs = 20_000, closeGraceMs = 3_000, mayLeave = () => false }) {
   const out = [];
-  for (const { rev, at, user, reason } of LEAVES(room)) {
+  for (const { epoch, rev, at, user, reason } of LEAVES(room)) {
     const text = `${user} left at revision ${rev} (${reason})`;
     // Somebody whose connections are not recorded here, or whom a fault has kept away.
     if (stays(room, user).length === 0 || mayLeave(user, at) || reason === 'meeting-ended') continue;
@@ -32,7 +37,7 @@ export function falseLeaves(room, { graceMs = 20_000, closeGraceMs = 3_000, mayL
       if (!asked && !goodbye) out.push(`${text} without having said so`);
       continue;
     }
-    const last = awaySince(room, user, at);
+    const last = awaySince(room, user, at, { epoch, rev });
     if (last === null) out.push(`${text} with a connection in the room`);
     else {
       const grace = last.outHow === 'closed' ? closeGraceMs : graceMs;
