@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::db::{DbOptions, SqlDirectory};
+use crate::db::{DbOptions, Sole, SqlDirectory};
 use crate::domain::id::RoomId;
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::engine::directory::Directory;
@@ -52,6 +52,8 @@ pub struct App {
     pub readiness: Arc<Readiness>,
     /// Ends what keeps the store and this node's lease, after everything else.
     pub finished: CancellationToken,
+    /// Keeps other nodes off the database, where rooms are in this one's memory.
+    pub sole: Option<Sole>,
 }
 
 /// What a server is made of besides its settings; tests bring their own.
@@ -84,8 +86,12 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         .context("opening the database")?;
     let finished = CancellationToken::new();
     let kept = match store {
-        Some(store) => Kept { store, nodes: None },
-        None => keep_rooms(config, &ids, &tracker, &finished)?,
+        Some(store) => Kept {
+            store,
+            nodes: None,
+            sole: None,
+        },
+        None => keep_rooms(config, &ids, &tracker, &finished).await?,
     };
     let secret = config.auth.hs256_secret.as_ref();
     let authenticator = Arc::new(Authenticator::new(
@@ -149,6 +155,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         io,
         readiness,
         finished,
+        sole: kept.sole,
     })
 }
 
@@ -156,9 +163,10 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
 struct Kept {
     store: Arc<dyn RoomStore>,
     nodes: Option<Arc<dyn NodeRegistry>>,
+    sole: Option<Sole>,
 }
 
-fn keep_rooms(
+async fn keep_rooms(
     config: &Config,
     ids: &IdSource,
     tracker: &TaskTracker,
@@ -166,7 +174,12 @@ fn keep_rooms(
 ) -> anyhow::Result<Kept> {
     let Some(url) = &config.store.redis_url else {
         let store = Arc::new(MemoryRoomStore::new(config.rooms.log_length));
-        return Ok(Kept { store, nodes: None });
+        let sole = Sole::claim(&db_options(config), config.store.takeover_timeout()).await;
+        return Ok(Kept {
+            store,
+            nodes: None,
+            sole: Some(sole.context("claiming the database for rooms in memory")?),
+        });
     };
     let options = RedisOptions {
         url: url.clone(),
@@ -181,6 +194,7 @@ fn keep_rooms(
     Ok(Kept {
         store: store.clone(),
         nodes: Some(store),
+        sole: None,
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("database.write_queue", 1..=1_000_000),
     ("database.meeting_cache", 0..=10_000_000),
     ("database.meeting_cache_ttl_ms", 0..=DAY),
+    ("store.takeover_timeout_ms", 0..=HOUR),
     ("store.connect_timeout_ms", 10..=HOUR),
     ("store.command_timeout_ms", 10..=HOUR),
     ("store.feed_length", 1..=65_536),

@@ -267,6 +267,9 @@ pub struct StoreConfig {
         serialize_with = "secret::mask_optional_url"
     )]
     pub redis_url: Option<SecretString>,
+    /// Without Redis: milliseconds that a starting node waits for another one on the same database to
+    /// end. Default 15,000.
+    pub takeover_timeout_ms: u64,
     /// What every key and channel in Redis begins with: several installations may share one. Default
     /// `usher`.
     pub key_prefix: String,
@@ -286,6 +289,12 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
+    /// [`StoreConfig::takeover_timeout_ms`] as a duration.
+    #[must_use]
+    pub const fn takeover_timeout(&self) -> Duration {
+        Duration::from_millis(self.takeover_timeout_ms)
+    }
+
     /// [`StoreConfig::connect_timeout_ms`] as a duration.
     #[must_use]
     pub const fn connect_timeout(&self) -> Duration {

@@ -16,9 +16,11 @@ mod directory;
 mod failure;
 mod options;
 mod reads;
+mod sole;
 mod state;
 mod writer;
 
 pub use connect::migrate;
 pub use directory::SqlDirectory;
 pub use options::DbOptions;
+pub use sole::Sole;

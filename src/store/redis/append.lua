@@ -1,22 +1,8 @@
 -- Appends a commit at the head, or says what its author has missed.
 -- KEYS: state, log. ARGV: epoch, parent, rev, id, log length, server, channel, readers in the author's own process,
 -- commit, number of values that follow, field, value, …, fields to remove.
-local s = redis.call('HMGET', KEYS[1], 'epoch', 'rev', 'head', 'server')
-if not s[1] or s[4] ~= ARGV[6] then
-  return {'none'}
-end
-local rev = tonumber(ARGV[3])
-if s[1] ~= ARGV[1] or s[3] ~= ARGV[2] or tonumber(s[2]) ~= rev - 1 then
-  local entry = redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[3] .. '-0')[1]
-  if s[1] == ARGV[1] and entry and entry[2][2] == ARGV[4] then
-    return {'ok'}
-  end
-  return missed(s, ARGV[1], rev - 1, ARGV[2])
-end
-
--- A script that fails keeps what it has written. So what follows notes how things were, and puts them back.
 local values = tonumber(ARGV[10])
-local set, touched = {'rev', ARGV[3], 'head', ARGV[4]}, {'rev', 'head'}
+local set, touched = {'rev', ARGV[3], 'head', ARGV[4]}, {'epoch', 'rev', 'head', 'server'}
 for i = 11, 10 + values do
   set[#set + 1] = ARGV[i]
   if i % 2 == 1 then
@@ -28,6 +14,26 @@ for i = 11 + values, #ARGV do
   removed[#removed + 1] = ARGV[i]
   touched[#touched + 1] = ARGV[i]
 end
+-- A script that fails keeps what it has written. So this notes how things were, to put them back.
+local s = redis.call('HMGET', KEYS[1], unpack(touched, 1, math.min(1000, #touched)))
+if not s[1] or s[4] ~= ARGV[6] then
+  return {'none'}
+end
+local rev = tonumber(ARGV[3])
+if s[1] ~= ARGV[1] or s[3] ~= ARGV[2] or tonumber(s[2]) ~= rev - 1 then
+  local entry = redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[3] .. '-0')[1]
+  if s[1] == ARGV[1] and entry and entry[2][2] == ARGV[4] then
+    return {'ok'}
+  end
+  return missed(s, ARGV[1], rev - 1, ARGV[2])
+end
+for from = 1001, #touched, 1000 do
+  local piece = redis.call('HMGET', KEYS[1], unpack(touched, from, math.min(from + 999, #touched)))
+  for i = 1, #piece do
+    s[from + i - 1] = piece[i]
+  end
+end
+
 local function in_pieces(command, list, size)
   for from = 1, #list, size do
     local reply = redis.pcall(command, KEYS[1], unpack(list, from, math.min(from + size - 1, #list)))
@@ -36,16 +42,11 @@ local function in_pieces(command, list, size)
     end
   end
 end
-local before = {}
-for from = 1, #touched, 1000 do
-  local piece = redis.call('HMGET', KEYS[1], unpack(touched, from, math.min(from + 999, #touched)))
-  for i = 1, #piece do
-    before[from + i - 1] = piece[i]
-  end
-end
 local failed = in_pieces('HSET', set, 1000) or in_pieces('HDEL', removed, 1000)
 if not failed then
-  local added = redis.pcall('XADD', KEYS[2], 'MAXLEN', '=', ARGV[5], ARGV[3] .. '-0',
+  -- Whole blocks of a hundred cost least; a short log is kept to its length.
+  local trim = tonumber(ARGV[5]) < 200 and '=' or '~'
+  local added = redis.pcall('XADD', KEYS[2], 'MAXLEN', trim, ARGV[5], ARGV[3] .. '-0',
     'id', ARGV[4], 'parent', ARGV[2], 'commit', ARGV[9])
   if type(added) == 'table' and added.err then
     failed = added
@@ -54,9 +55,9 @@ end
 if failed then
   local back, gone = {}, {}
   for i, field in ipairs(touched) do
-    if before[i] then
+    if s[i] then
       back[#back + 1] = field
-      back[#back + 1] = before[i]
+      back[#back + 1] = s[i]
     else
       gone[#gone + 1] = field
     end

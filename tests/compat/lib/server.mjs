@@ -29,10 +29,12 @@ export class Server {
   #child = null;
   #exited = null;
   #output = [];
+  #heard;
 
-  constructor(settings, through) {
+  constructor(settings, through, heard) {
     this.#dir = mkdtempSync(join(tmpdir(), 'usher-compat-'));
     this.#through = through;
+    this.#heard = heard;
     this.#env = {
       ...withoutUsher(process.env),
       USHER__DATABASE__URL:
@@ -46,10 +48,11 @@ export class Server {
 
   /**
    * Settings are written without their prefix: `{ ROOMS__DEVICES: 'newest-wins' }`. `through(bin, dir)`
-   * is the command line that becomes the server in the end; the database's file is in `dir`.
+   * is the command line that becomes the server in the end; the database's file is in `dir`. What it
+   * writes is given to `heard`, before it is ready, too.
    */
-  static async start(settings = {}, through = (bin) => [bin]) {
-    const server = new Server(settings, through);
+  static async start(settings = {}, through = (bin) => [bin], heard = () => {}) {
+    const server = new Server(settings, through, heard);
     for (let attempt = 1; ; attempt += 1) {
       server.#port = await freePort();
       try {
@@ -138,6 +141,7 @@ export class Server {
     });
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
+        this.#heard(text);
         this.#output.push(...text.trimEnd().split('\n'));
         this.#output.splice(0, this.#output.length - KEPT_LINES);
       });
