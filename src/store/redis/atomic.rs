@@ -171,7 +171,7 @@ fn a_failure_at_any_call_changes_nothing_or_everything() {
             assert!(bench.appends(&whole, commit, after), "call {n}");
             assert_eq!(bench.stored(), done, "call {n}");
         }
-        assert!(failures >= 4, "only {failures} calls could fail");
+        assert!(failures >= 3, "only {failures} calls could fail");
     }
 }
 
