@@ -77,6 +77,8 @@ pub(super) struct Loaded {
     pub(super) to_reopen: bool,
     /// When to compare roles with SQL: what the store held may have been older.
     pub(super) reconcile_at: Option<Timestamp>,
+    /// Roles that other nodes have changed since then: SQL may not have heard of it yet.
+    pub(super) changed_since: BTreeSet<(UserId, Role)>,
     /// `None` while the room has to be opened anew.
     feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
@@ -132,6 +134,7 @@ impl RoomActor {
             to_reassert: false,
             to_reopen: false,
             reconcile_at: None,
+            changed_since: BTreeSet::new(),
             feed: Some(feed),
         };
         let mut waiting = Vec::new();

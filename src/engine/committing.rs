@@ -16,7 +16,7 @@ use crate::domain::room::{Actor, Command, Commit, Draft, Room};
 use crate::domain::time::Timestamp;
 
 /// How often a commit is decided again on a head that moved, before the commands are refused.
-const MAX_CONFLICTS: usize = 64;
+pub(super) const MAX_CONFLICTS: usize = 64;
 
 pub(super) const STORE_DOWN: Refusal = Refusal::Unavailable {
     reason: "The room store does not answer",
@@ -106,10 +106,10 @@ impl Loaded {
     }
 
     /// Decides the messages on the newest state and appends what they cause as one commit, again on
-    /// what was missed if another node was faster. `false` when the store refused.
-    pub(super) async fn commit(&mut self, messages: Vec<Message>, authority: Authority) -> bool {
+    /// what was missed if another node was faster.
+    pub(super) async fn commit(&mut self, messages: Vec<Message>, authority: Authority) -> Fate {
         if messages.is_empty() {
-            return true;
+            return Fate::Unchanged;
         }
         let id = self.parts.ids.commit();
         let (requests, replies): (Vec<_>, Vec<_>) = messages
@@ -130,7 +130,7 @@ impl Loaded {
                 }
                 let repeated = repeated(&requests, &outcomes);
                 self.finish(None, &repeated, join(replies, outcomes));
-                return true;
+                return Fate::Unchanged;
             };
             let commit = Arc::new(commit);
             match self.parts.store.append(&commit, &after).await {
@@ -138,7 +138,7 @@ impl Loaded {
                     self.replica.advance(after);
                     let repeated = repeated(&requests, &outcomes);
                     self.finish(Some(commit), &repeated, join(replies, outcomes));
-                    return true;
+                    return Fate::Committed;
                 }
                 Ok(Appended::Conflict(missed)) => {
                     self.catch_up(missed);
@@ -164,7 +164,7 @@ impl Loaded {
             .map(|reply| refused(reply, STORE_DOWN))
             .collect();
         self.finish(None, &[], refused);
-        false
+        Fate::Refused
     }
 
     /// Before a command is answered that changed nothing: whether the replica is as new as the store.
@@ -263,6 +263,17 @@ impl Loaded {
         answer(reply, self.room(), self.room().rev, outcome, &mut answers);
         self.sink.publish(self.replica.room(), None, answers);
     }
+}
+
+/// What became of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// They are a commit.
+    Committed,
+    /// They changed nothing.
+    Unchanged,
+    /// The store did not take them.
+    Refused,
 }
 
 /// How new the replica is.

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 
 use super::actor::Loaded;
 use super::authority;
-use super::committing::{Authority, DATABASE_DOWN, answer};
+use super::committing::{Authority, DATABASE_DOWN, Fate, MAX_CONFLICTS, answer};
 use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
@@ -176,24 +176,35 @@ impl Loaded {
         if seen && !(again && self.parts.directory.is_writable()) {
             return self.pause();
         }
+        for _ in 0..MAX_CONFLICTS {
+            let request = Request::Change {
+                actor: Actor::System,
+                command: self.undoing(),
+            };
+            let message = Message {
+                request,
+                reply: ReplyTo::Nobody,
+            };
+            match self.commit(vec![message], Authority::Unchecked).await {
+                Fate::Committed => return self.to_undo.clear(),
+                // Another node was faster, and what SQL holds may be something else now.
+                Fate::Unchanged => {}
+                Fate::Refused => return,
+            }
+        }
+        self.pause();
+    }
+
+    fn undoing(&self) -> Command {
         let changes = self.to_undo.iter().map(|(user, role)| GrantChange {
             user: user.clone(),
             role: *role,
             since: self.confirmed.of(user).since(*role),
         });
-        let command = Command::RestoreGrants {
+        Command::RestoreGrants {
             changes: changes.collect(),
-        };
-        let request = Request::Change {
-            actor: Actor::System,
-            command,
-        };
-        let message = Message {
-            request,
-            reply: ReplyTo::Nobody,
-        };
-        if self.commit(vec![message], Authority::Unchecked).await {
-            self.to_undo.clear();
+            epoch: self.room().epoch,
+            rev: self.room().rev,
         }
     }
 

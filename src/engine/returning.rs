@@ -5,7 +5,7 @@ use futures_util::future::BoxFuture;
 
 use super::actor::Loaded;
 use super::authority;
-use super::committing::Authority;
+use super::committing::{Authority, Fate};
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
@@ -120,7 +120,7 @@ impl Loaded {
             .collect();
         self.to_reassert = false;
         let returning = std::mem::take(&mut self.returning);
-        if !self.commit(messages, Authority::Unchecked).await {
+        if self.commit(messages, Authority::Unchecked).await == Fate::Refused {
             self.to_reassert = true;
             self.returning.extend(returning);
         }
@@ -145,6 +145,7 @@ impl Loaded {
                 since.is_some() && self.room().grants.of(user).since(*role).is_none()
             })
             .filter(|(user, role, _)| !self.is_being_recorded(user, *role))
+            .filter(|(user, role, _)| !self.changed_since.contains(&((*user).clone(), *role)))
             .map(|(user, role, since)| GrantChange {
                 user: user.clone(),
                 role,
@@ -155,7 +156,11 @@ impl Loaded {
             return;
         }
         tracing::warn!(room.id = %self.key, "roles that the store had lost come back from SQL");
-        let command = Command::RestoreGrants { changes };
+        let command = Command::RestoreGrants {
+            changes,
+            epoch: self.room().epoch,
+            rev: self.room().rev,
+        };
         let message = Message {
             request: Request::Change {
                 actor: Actor::System,
@@ -163,7 +168,8 @@ impl Loaded {
             },
             reply: ReplyTo::Nobody,
         };
-        if !self.commit(vec![message], Authority::Unchecked).await {
+        if self.commit(vec![message], Authority::Unchecked).await != Fate::Committed {
+            // Or somebody else was faster: compared anew.
             self.reconcile_at = Some(self.parts.clock.now());
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{ConnectionId, NodeId, UserId};
+use crate::domain::id::{ConnectionId, Epoch, NodeId, Revision, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::RoleChange;
@@ -102,10 +102,15 @@ pub enum Command {
         /// The policy with the meeting's own settings.
         policy: Box<RoomPolicy>,
     },
-    /// Roles could not be made durable: they go back to what SQL holds.
+    /// Roles go back to what SQL holds: they could not be made durable, or the store had lost them.
     RestoreGrants {
         /// Which, and what SQL holds of each.
         changes: Vec<GrantChange>,
+        /// Of the state that SQL was compared with. On a newer one nothing is changed: it may know of a
+        /// change that SQL has yet to hear of.
+        epoch: Epoch,
+        /// The same.
+        rev: Revision,
     },
 }
 

@@ -58,9 +58,14 @@ pub(super) fn into_draft(
                 draft.record(Event::MeetingAdopted { creator, policy });
             }
         }
-        Command::RestoreGrants { changes } => {
+        Command::RestoreGrants {
+            changes,
+            epoch,
+            rev,
+        } => {
+            let compared = draft.room().epoch == *epoch && draft.room().rev == *rev;
             // Also what the room holds already: SQL follows the events, and may hold something else.
-            if !changes.is_empty() {
+            if compared && !changes.is_empty() {
                 let changes = changes.clone();
                 draft.record(Event::GrantsRestored { changes });
             }

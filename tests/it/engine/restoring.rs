@@ -354,3 +354,39 @@ async fn a_role_that_is_found_in_a_snapshot_is_durable_before_it_is_acked() {
         "acked, not durable"
     );
 }
+
+/// Node 1 has started again from a snapshot and compares roles with SQL while node 2's removal, which
+/// everybody has seen, is still on its way there.
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_sql_has_yet_to_hear_of_is_not_taken_back() {
+    let store = BreakableStore::keeping(1);
+    let mut world = World::of_ann();
+    world.store = store.clone();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("cy").await.unwrap();
+    one.changes_role("ann", "bob", MAKE_HOST).await.unwrap();
+    one.changes_role("ann", "cy", MAKE_HOST).await.unwrap();
+    store.holds_commits_of_node_one();
+    let muted = one.says("ann", mute(false));
+    store.is_waited_for_by_node_one().await;
+    two.everybody_joins(&["dee", "eve", "fay"]).await;
+    store.releases_commits_of_node_one();
+    one.answer(muted).await.unwrap();
+
+    world.directory.holds_writes();
+    let asked = world.directory.asked().len();
+    let removed = two.asks_for_role("cy", "bob", REMOVE_HOST);
+    world.directory.was_asked(asked + 1).await;
+    settled().await;
+    world.seconds_pass(3);
+    settled().await;
+    world.directory.says(Verdict::Kept);
+    two.answer(removed).await.unwrap();
+    settled().await;
+    assert!(
+        !is_host(&one.room().await, "bob"),
+        "acked, durable, and back"
+    );
+    assert_eq!(one.room().await, two.room().await);
+}
