@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Authenticator;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::db::{DbOptions, Sole, SqlDirectory};
+use crate::db::{Company, DbOptions, Sole, SqlDirectory};
 use crate::domain::id::RoomId;
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::engine::directory::Directory;
@@ -172,13 +172,20 @@ async fn keep_rooms(
     tracker: &TaskTracker,
     finished: &CancellationToken,
 ) -> anyhow::Result<Kept> {
+    let company = match &config.store.redis_url {
+        Some(_) => Company::Redis,
+        None => Company::None,
+    };
+    let patience = config.store.takeover_timeout();
+    let sole = Sole::claim(&db_options(config), company, patience)
+        .await
+        .context("claiming the database")?;
     let Some(url) = &config.store.redis_url else {
         let store = Arc::new(MemoryRoomStore::new(config.rooms.log_length));
-        let sole = Sole::claim(&db_options(config), config.store.takeover_timeout()).await;
         return Ok(Kept {
             store,
             nodes: None,
-            sole: Some(sole.context("claiming the database for rooms in memory")?),
+            sole: Some(sole),
         });
     };
     let options = RedisOptions {
@@ -194,7 +201,7 @@ async fn keep_rooms(
     Ok(Kept {
         store: store.clone(),
         nodes: Some(store),
-        sole: None,
+        sole: Some(sole),
     })
 }
 
@@ -240,7 +247,12 @@ pub fn db_options(config: &Config) -> DbOptions {
         write_window: database.write_window(),
         write_batch: database.write_batch,
         write_queue: database.write_queue,
-        meeting_cache: database.meeting_cache,
+        // What another node changes has to be seen at once, the end of a meeting above all.
+        meeting_cache: if config.store.redis_url.is_some() {
+            0
+        } else {
+            database.meeting_cache
+        },
         meeting_cache_ttl: database.meeting_cache_ttl(),
         sqlite_full_sync: database.sqlite_synchronous == config::SqliteSynchronous::Full,
     }

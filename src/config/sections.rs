@@ -267,8 +267,8 @@ pub struct StoreConfig {
         serialize_with = "secret::mask_optional_url"
     )]
     pub redis_url: Option<SecretString>,
-    /// Without Redis: milliseconds that a starting node waits for another one on the same database to
-    /// end. Default 15,000.
+    /// Milliseconds that a starting node waits for another one on the same database to end, where one of
+    /// the two keeps rooms in its own memory. Default 15,000.
     pub takeover_timeout_ms: u64,
     /// What every key and channel in Redis begins with: several installations may share one. Default
     /// `usher`.

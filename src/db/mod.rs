@@ -23,4 +23,4 @@ mod writer;
 pub use connect::migrate;
 pub use directory::SqlDirectory;
 pub use options::DbOptions;
-pub use sole::Sole;
+pub use sole::{Company, Sole};

@@ -1,6 +1,6 @@
-//! Keeps two processes with rooms in their own memory off one database.
+//! Keeps a process with rooms in its own memory and any other off one database.
 //!
-//! Each would call itself the only one, and one meeting would go on in two rooms that know nothing of
+//! Each would call its rooms the only ones, and one meeting would go on in two that know nothing of
 //! each other. Whoever shares a database shares the rooms, too, through Redis.
 
 use std::fs::{File, TryLockError};
@@ -24,7 +24,16 @@ const LOCK_CLASS: i32 = 0x7573_6872;
 const KEEPALIVES: &str =
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3";
 
-/// The claim of this process to be the only one on its database, for as long as it is kept.
+/// What a process may bear beside itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Nobody: its rooms are in its own memory.
+    None,
+    /// Those who have their rooms in Redis, as it has.
+    Redis,
+}
+
+/// The claim of this process on its database, for as long as it is kept.
 #[derive(Debug)]
 pub struct Sole {
     _claim: Claim,
@@ -41,12 +50,16 @@ enum Claim {
 }
 
 impl Sole {
-    /// Claims the database, waiting until another process that has it ends, at most for `patience`.
+    /// Claims the database, waiting at most for `patience` until whoever stands against it has ended.
     /// The database has to be there already.
     ///
     /// # Errors
     /// [`DirectoryError::Unavailable`] when somebody else has it, or when it cannot be reached.
-    pub async fn claim(options: &DbOptions, patience: Duration) -> Result<Self, DirectoryError> {
+    pub async fn claim(
+        options: &DbOptions,
+        company: Company,
+        patience: Duration,
+    ) -> Result<Self, DirectoryError> {
         let claim = match options.target()? {
             Target::Sqlite {
                 place: Place::Memory,
@@ -54,10 +67,10 @@ impl Sole {
             } => Claim::Own,
             Target::Sqlite { options, .. } => {
                 let file = File::open(options.get_filename()).map_err(unreachable)?;
-                wait(patience, async || lock_file(&file)).await?;
+                wait(patience, async || lock_file(&file, company)).await?;
                 Claim::File(file)
             }
-            Target::Postgres(target) => Claim::Session(session(&target, patience).await?),
+            Target::Postgres(target) => Claim::Session(session(&target, company, patience).await?),
         };
         Ok(Self { _claim: claim })
     }
@@ -65,6 +78,7 @@ impl Sole {
 
 async fn session(
     target: &PgConnectOptions,
+    company: Company,
     patience: Duration,
 ) -> Result<Box<PgConnection>, DirectoryError> {
     let mut session = Box::new(target.connect().await.map_err(Failure::from)?);
@@ -74,7 +88,7 @@ async fn session(
             .await
             .map_err(Failure::from)?;
     }
-    wait(patience, async || lock_session(&mut session).await).await?;
+    wait(patience, async || lock_session(&mut session, company).await).await?;
     Ok(session)
 }
 
@@ -87,14 +101,14 @@ async fn wait(
     while !lock().await? {
         if Instant::now() >= deadline {
             return Err(DirectoryError::Unavailable(
-                "another node keeps its rooms in memory on this database; set store.redis_url on both, \
+                "another node on this database keeps its rooms elsewhere, one of the two in its own memory; set store.redis_url on both, \
                  or stop the other one"
                     .to_owned(),
             ));
         }
         if !told {
             tracing::warn!(
-                "another node keeps its rooms in memory on this database; waiting until it ends"
+                "another node on this database keeps its rooms elsewhere; waiting until it ends"
             );
             told = true;
         }
@@ -103,16 +117,27 @@ async fn wait(
     Ok(())
 }
 
-fn lock_file(file: &File) -> Result<bool, DirectoryError> {
-    match file.try_lock() {
+fn lock_file(file: &File, company: Company) -> Result<bool, DirectoryError> {
+    let locked = match company {
+        Company::None => file.try_lock(),
+        Company::Redis => file.try_lock_shared(),
+    };
+    match locked {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(unreachable(error)),
     }
 }
 
-async fn lock_session(session: &mut PgConnection) -> Result<bool, DirectoryError> {
-    let row = query("SELECT pg_try_advisory_lock($1, hashtext(current_schema()))")
+async fn lock_session(
+    session: &mut PgConnection,
+    company: Company,
+) -> Result<bool, DirectoryError> {
+    let lock = match company {
+        Company::None => "SELECT pg_try_advisory_lock($1, hashtext(current_schema()))",
+        Company::Redis => "SELECT pg_try_advisory_lock_shared($1, hashtext(current_schema()))",
+    };
+    let row = query(lock)
         .bind(LOCK_CLASS)
         .fetch_one(session)
         .await

@@ -126,8 +126,9 @@ pub enum Refusal {
     /// Known, but neither creator nor host of this meeting.
     #[error("Only the meeting's creator and hosts can do this")]
     Forbidden,
-    /// A part that is needed does not answer; nothing was changed.
-    #[error("{reason}; nothing was changed, try again shortly")]
+    /// A part that is needed does not answer. Rarely the change took effect all the same: a command may
+    /// reach the store whose answer does not come back.
+    #[error("{reason}; try again shortly")]
     Unavailable {
         /// Which part.
         reason: &'static str,

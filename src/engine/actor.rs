@@ -19,7 +19,7 @@ use super::durability::Pending;
 use super::registry::{EngineParts, Message, Request, Unload};
 use super::reply::ReplyTo;
 use super::sink::RoomSink;
-use super::store::StoreError;
+use super::store::{Opened, StoreError};
 use crate::domain::grant::Grants;
 use crate::domain::id::{RoomKey, UserId};
 use crate::domain::refusal::Refusal;
@@ -27,6 +27,9 @@ use crate::domain::role::Role;
 use crate::domain::room::state::Authority;
 use crate::domain::room::{Actor, Command, Commit, Join, Replica, Room};
 use crate::domain::time::Timestamp;
+
+/// After the store was away, what everybody has to come back in before a grace may end.
+const RETURN: Duration = Duration::from_secs(3);
 
 /// How long nothing is asked of a store that has just failed, unless somebody asks for it.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
@@ -79,6 +82,12 @@ pub(super) struct Loaded {
     pub(super) reconcile_at: Option<Timestamp>,
     /// Roles that other nodes have changed since then: SQL may not have heard of it yet.
     pub(super) changed_since: BTreeSet<(UserId, Role)>,
+    /// Whether the store may hold less authority than SQL does.
+    pub(super) stale: bool,
+    /// When to look who else has the room open.
+    pub(super) count_at: Option<Timestamp>,
+    /// Until then nobody's grace ends: people could not come back while the store was away.
+    pub(super) hold_until: Option<Timestamp>,
     /// `None` while the room has to be opened anew.
     feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
@@ -103,12 +112,13 @@ impl RoomActor {
     /// Lives until the room has been empty for a while or everybody who could write to it is gone.
     pub(super) async fn run(mut self) {
         match load(&self.key, &self.parts).await {
-            Ok((room, feed)) => self.serve(room, feed).await,
+            Ok(loaded) => self.serve(loaded).await,
             Err(refusal) => self.refuse_everything(&refusal).await,
         }
     }
 
-    async fn serve(self, room: Room, feed: mpsc::Receiver<Arc<Commit>>) {
+    async fn serve(self, loaded: Opening) {
+        let Opening { room, feed, stale } = loaded;
         let Self {
             key,
             parts,
@@ -135,8 +145,12 @@ impl RoomActor {
             to_reopen: false,
             reconcile_at: None,
             changed_since: BTreeSet::new(),
+            stale,
+            count_at: None,
+            hold_until: None,
             feed: Some(feed),
         };
+        room.settle_in().await;
         let mut waiting = Vec::new();
         loop {
             let woken = room.wait(&mut inbox, &mut waiting).await;
@@ -187,6 +201,15 @@ impl RoomActor {
     }
 }
 
+/// A room as it was loaded.
+struct Opening {
+    room: Room,
+    feed: mpsc::Receiver<Arc<Commit>>,
+    /// Whether the store held an older room, from before a restart or a failover, or had not heard of
+    /// the end that SQL knows.
+    stale: bool,
+}
+
 /// The next commit of another node; never while there is no feed.
 async fn next(feed: &mut Option<mpsc::Receiver<Arc<Commit>>>) -> Option<Arc<Commit>> {
     match feed {
@@ -196,10 +219,7 @@ async fn next(feed: &mut Option<mpsc::Receiver<Arc<Commit>>>) -> Option<Arc<Comm
 }
 
 /// Puts the room together: what SQL knows, or what the store already holds.
-async fn load(
-    key: &RoomKey,
-    parts: &EngineParts,
-) -> Result<(Room, mpsc::Receiver<Arc<Commit>>), Refusal> {
+async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
     let down = |error: DirectoryError| {
         tracing::warn!(room.id = %key, %error, "cannot load the room from the database");
         Refusal::Unavailable {
@@ -224,7 +244,11 @@ async fn load(
     };
     let fresh = Room::new(key.clone(), parts.ids.epoch(), policy, authority);
     match parts.store.open(parts.ids.node(), &fresh).await {
-        Ok(opened) => Ok((opened.room, opened.feed)),
+        Ok(Opened { room, feed }) => Ok(Opening {
+            stale: (room.epoch == fresh.epoch && room != fresh) || (ended && !room.is_ended()),
+            room,
+            feed,
+        }),
         Err(error) => {
             tracing::warn!(room.id = %key, %error, "cannot open the room");
             Err(STORE_DOWN)
@@ -235,6 +259,22 @@ async fn load(
 impl Loaded {
     pub(super) const fn room(&self) -> &Room {
         self.replica.room()
+    }
+
+    /// Before anybody is served.
+    async fn settle_in(&mut self) {
+        let node = self.parts.ids.node();
+        let ours = self
+            .room()
+            .participants()
+            .flat_map(|participant| &participant.connections)
+            .any(|connection| connection.node == node);
+        if ours {
+            self.reassert().await;
+        }
+        if self.stale {
+            self.align().await;
+        }
     }
 
     async fn wait(
@@ -266,29 +306,35 @@ impl Loaded {
         let settled = self.recording.is_empty() && self.to_undo.is_empty();
         let idle = self.empty_since.filter(|_| settled);
         let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
-        let wanting =
-            !self.to_undo.is_empty() || self.in_doubt || self.to_reassert || self.feed.is_none();
+        let wanting = !self.to_undo.is_empty()
+            || self.in_doubt
+            || self.to_reassert
+            || self.stale
+            || self.feed.is_none();
         let again = self.retry_at.filter(|_| wanting);
         let due = self
-            .room()
             .next_deadline()
             .into_iter()
             .chain(idle)
             .chain(again)
             .chain(self.reconcile_at)
+            .chain(self.count_at)
             .min();
         // Whatever is due, a store that has just failed is not asked without a pause.
         due.map(|due| self.retry_at.map_or(due, |retry| due.max(retry)))
+    }
+
+    /// The room's own next deadline, not before people had a chance to come back.
+    fn next_deadline(&self) -> Option<Timestamp> {
+        let deadline = self.room().next_deadline()?;
+        Some(self.hold_until.map_or(deadline, |hold| deadline.max(hold)))
     }
 
     /// Whether a deadline of the room has passed.
     pub(super) fn is_due(&self) -> bool {
         let now = self.parts.clock.now();
         self.retry_at.is_none_or(|retry| retry <= now)
-            && self
-                .room()
-                .next_deadline()
-                .is_some_and(|deadline| deadline <= now)
+            && self.next_deadline().is_some_and(|deadline| deadline <= now)
     }
 
     /// Whether nobody has been here for long enough and nothing is under way.
@@ -325,7 +371,7 @@ impl Loaded {
     }
 
     async fn open_again(&mut self) {
-        self.feed = None;
+        self.read_to_the_end();
         self.to_reopen = false;
         let (store, node) = (self.parts.store.clone(), self.parts.ids.node());
         let opened = match store.reopen(node, self.room()).await {
@@ -333,6 +379,9 @@ impl Loaded {
             Ok(None) => match self.remembered().await {
                 Some(room) => {
                     tracing::warn!(room.id = %self.key, "the store had lost the room; it begins again");
+                    // It may have been forgotten because it had ended.
+                    self.stale = true;
+                    self.count_openers_later();
                     store.restore(node, self.room(), &room).await
                 }
                 None => Err(StoreError::Unavailable("SQL does not answer".to_owned())),
@@ -345,10 +394,25 @@ impl Loaded {
                 self.in_doubt = false;
                 self.compare(opened.room).await;
                 self.reassert().await;
+                if self.stale {
+                    self.align().await;
+                }
             }
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot open the room again");
-                self.pause();
+                self.pause_graces();
+            }
+        }
+    }
+
+    /// What was heard and not read yet may tell that the room has ended.
+    fn read_to_the_end(&mut self) {
+        let Some(mut feed) = self.feed.take() else {
+            return;
+        };
+        while let Ok(commit) = feed.try_recv() {
+            if self.take_in(&commit).is_err() {
+                return;
             }
         }
     }
@@ -356,6 +420,12 @@ impl Loaded {
     /// Notes that the store failed: no deadline is acted on for a moment.
     pub(super) fn pause(&mut self) {
         self.retry_at = Some(self.parts.clock.now().plus(STORE_PAUSE));
+    }
+
+    /// The same, and while it was away nobody could come back.
+    pub(super) fn pause_graces(&mut self) {
+        self.pause();
+        self.hold_until = self.retry_at.map(|retry| retry.plus(RETURN));
     }
 
     async fn expire(&mut self) {
@@ -369,13 +439,20 @@ impl Loaded {
         if self.to_reassert {
             self.reassert().await;
         }
-        if self
-            .reconcile_at
-            .is_some_and(|at| at <= self.parts.clock.now())
-        {
+        let now = self.parts.clock.now();
+        if self.stale {
+            self.align().await;
+        }
+        if self.reconcile_at.is_some_and(|at| at <= now) {
             self.reconcile().await;
         }
+        if self.count_at.is_some_and(|at| at <= now) {
+            self.count_openers().await;
+        }
         self.undo(true).await;
+        if self.hold_until.is_some_and(|hold| hold > now) {
+            return;
+        }
         let request = Request::Change {
             actor: Actor::System,
             command: Command::Expire,

@@ -154,14 +154,21 @@ impl Loaded {
                     self.in_doubt = true;
                     // Whoever is gone by now has to be taken out later.
                     self.to_reassert = true;
-                    self.pause();
+                    self.pause_graces();
                     break;
                 }
             }
         }
-        let refused = replies
-            .into_iter()
-            .map(|reply| refused(reply, STORE_DOWN))
+        // Whoever only asks is answered from the replica all the same.
+        let refused = requests
+            .iter()
+            .zip(replies)
+            .map(|(request, reply)| match request {
+                Request::Read => decided(reply, Ok(Outcome::State)),
+                Request::Change { .. } | Request::Refresh(_) | Request::Reassert => {
+                    decided(reply, Err(STORE_DOWN))
+                }
+            })
             .collect();
         self.finish(None, &[], refused);
         Fate::Refused
@@ -169,7 +176,7 @@ impl Loaded {
 
     /// Before a command is answered that changed nothing: whether the replica is as new as the store.
     /// Otherwise a command might be judged on a state older than an answer that its sender has seen.
-    async fn refreshed(&mut self) -> Freshness {
+    pub(super) async fn refreshed(&mut self) -> Freshness {
         let before = (self.room().epoch, self.room().rev);
         match self.parts.store.since(self.room(), self.room().rev).await {
             Ok(Some(missed)) => {
@@ -277,7 +284,7 @@ pub(super) enum Fate {
 }
 
 /// How new the replica is.
-enum Freshness {
+pub(super) enum Freshness {
     /// As new as the store.
     Same,
     /// It was older, and is not any more.
@@ -320,10 +327,10 @@ fn join(replies: Vec<ReplyTo>, outcomes: Vec<DraftOutcome>) -> Vec<Decided> {
         .collect()
 }
 
-const fn refused(reply: ReplyTo, refusal: Refusal) -> Decided {
+const fn decided(reply: ReplyTo, outcome: Result<Outcome, Refusal>) -> Decided {
     Decided {
         reply,
-        outcome: Err(refusal),
+        outcome,
         durable: false,
     }
 }

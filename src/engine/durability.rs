@@ -7,7 +7,9 @@ use futures_util::StreamExt;
 
 use super::actor::Loaded;
 use super::authority;
-use super::committing::{Authority, DATABASE_DOWN, Fate, MAX_CONFLICTS, answer};
+use super::committing::{
+    Authority, DATABASE_DOWN, Fate, Freshness, MAX_CONFLICTS, STORE_DOWN, answer,
+};
 use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
@@ -35,7 +37,12 @@ impl Loaded {
         while let Some((pending, result)) = self.recording.next().await {
             self.recorded(pending, result).await;
         }
+        // What SQL is told, the room has to hear, too.
+        if matches!(self.refreshed().await, Freshness::Unknown) {
+            return self.answer_one(message.reply, Err(STORE_DOWN));
+        }
         let now = self.parts.clock.now();
+        let ends = matches!(command, Command::End);
         let allowed = decide(self.room(), actor, command, now);
         if allowed.as_ref().is_ok_and(|events| !events.is_empty()) {
             if let Err(error) = self.parts.directory.record(&self.key, vec![entry]).await {
@@ -46,7 +53,9 @@ impl Loaded {
                 self.adopt_record().await;
             }
         }
-        self.commit(vec![message], Authority::Recorded).await;
+        let fate = self.commit(vec![message], Authority::Recorded).await;
+        // The end stands in SQL: the room hears of it as soon as the store answers.
+        self.stale |= ends && fate == Fate::Refused;
     }
 
     /// Somebody else may have created the meeting meanwhile: what SQL holds counts.

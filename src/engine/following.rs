@@ -21,7 +21,7 @@ impl Loaded {
     }
 
     /// Folds a commit that this actor did not make and tells of it.
-    fn take_in(&mut self, commit: &Arc<Commit>) -> Result<(), Gap> {
+    pub(super) fn take_in(&mut self, commit: &Arc<Commit>) -> Result<(), Gap> {
         let before = self
             .takes_out_ours(&commit.events)
             .then(|| self.room().clone());
@@ -92,7 +92,7 @@ impl Loaded {
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "cannot read what was missed");
                 self.in_doubt = true;
-                self.pause();
+                self.pause_graces();
             }
         }
     }

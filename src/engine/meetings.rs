@@ -54,13 +54,15 @@ impl Meetings {
     /// # Errors
     /// [`Refusal::MeetingExists`] when the id is taken.
     pub async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, Refusal> {
+        // Refused now rather than when SQL has it and the room cannot be told.
+        self.rooms.peek(&meeting.key).await?;
         let meeting = self.directory.create(meeting).await.map_err(refusal)?;
         self.adopt(&meeting).await?;
         Ok(meeting)
     }
 
     async fn adopt(&self, meeting: &Meeting) -> Result<(), Refusal> {
-        if !self.rooms.is_loaded(&meeting.key) {
+        if self.rooms.read(&meeting.key).await?.is_none() {
             return Ok(());
         }
         let command = Command::AdoptMeeting {
@@ -113,6 +115,7 @@ impl Meetings {
         by: Option<&UserId>,
     ) -> Result<Arc<Meeting>, Refusal> {
         let before = self.get(key).await?;
+        self.rooms.peek(key).await?;
         let mut audit = vec![self.row("meeting-updated", by)];
         if let Some(owner) = change
             .created_by
@@ -141,10 +144,16 @@ impl Meetings {
     /// [`Refusal::MeetingNotFound`].
     pub async fn end(&self, key: &RoomKey, by: Option<&UserId>) -> Result<Arc<Meeting>, Refusal> {
         let meeting = self.get(key).await?;
-        if meeting.ended_at.is_none() {
+        // An end that SQL has heard of and the room has not is finished here.
+        if meeting.ended_at.is_none() || self.is_going_on(key).await? {
             self.end_room(key, by).await?;
         }
         self.get(key).await
+    }
+
+    async fn is_going_on(&self, key: &RoomKey) -> Result<bool, Refusal> {
+        let room = self.rooms.read(key).await?;
+        Ok(room.is_some_and(|room| !room.is_ended()))
     }
 
     async fn end_room(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
@@ -157,12 +166,13 @@ impl Meetings {
     /// # Errors
     /// [`Refusal::MeetingNotFound`].
     pub async fn delete(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
+        self.rooms.peek(key).await?;
         let row = self.row("meeting-deleted", by);
         if !self.directory.delete(key, row).await.map_err(refusal)? {
             return Err(Refusal::MeetingNotFound);
         }
         // Only now: a join that came in between has loaded the room.
-        if self.rooms.is_loaded(key) {
+        if self.is_going_on(key).await? {
             self.end_room(key, by).await?;
         }
         Ok(())
@@ -173,7 +183,7 @@ impl Meetings {
     /// # Errors
     /// [`Refusal::MeetingNotFound`] when there is neither a record nor a room.
     pub async fn room(&self, key: &RoomKey) -> Result<Option<Room>, Refusal> {
-        match self.rooms.read(key).await {
+        match self.rooms.read(key).await? {
             Some(room) => Ok(Some(room)),
             None => self.get(key).await.map(|_| None),
         }

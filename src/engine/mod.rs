@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod actor;
+mod aligning;
 mod authority;
 mod committing;
 pub mod directory;

@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::actor::RoomActor;
+use super::committing::STORE_DOWN;
 use super::directory::Directory;
 use super::limits::EngineLimits;
 use super::reply::ReplyTo;
@@ -202,9 +203,27 @@ impl Rooms {
             .await
     }
 
-    /// The room as it is, if it is loaded.
-    pub async fn read(&self, key: &RoomKey) -> Option<Room> {
-        self.ask(key, Request::Read, false).await.ok()
+    /// The room as it is, on whichever node it lives; `None` when it does not.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when it is not known here and the store does not answer.
+    pub async fn read(&self, key: &RoomKey) -> Result<Option<Room>, Refusal> {
+        match self.ask(key, Request::Read, false).await {
+            Ok(room) => Ok(Some(room)),
+            Err(Refusal::RoomNotFound) => self.peek(key).await,
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// The room as the store holds it.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when the store does not answer.
+    pub async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, Refusal> {
+        self.parts.store.peek(key).await.map_err(|error| {
+            tracing::warn!(room.id = %key, %error, "cannot look at the room");
+            STORE_DOWN
+        })
     }
 
     async fn ask(&self, key: &RoomKey, request: Request, load: bool) -> Result<Room, Refusal> {

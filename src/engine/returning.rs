@@ -174,7 +174,7 @@ impl Loaded {
         }
     }
 
-    fn is_being_recorded(&self, user: &UserId, role: Role) -> bool {
+    pub(super) fn is_being_recorded(&self, user: &UserId, role: Role) -> bool {
         self.unconfirmed.iter().any(|commit| {
             authority::changed_roles(&commit.events).any(|changed| changed == (user, role))
         })

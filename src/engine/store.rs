@@ -1,5 +1,6 @@
 //! Port: live rooms. A store keeps each room's log and lets a commit in only at the head.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -76,6 +77,12 @@ pub trait RoomStore: Send + Sync {
 
     /// What a replica at `rev` of the room's epoch has missed; `None` when there is no such room.
     async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError>;
+
+    /// The room as the store holds it, for those who do not open it; `None` when there is none.
+    async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError>;
+
+    /// The nodes that have the room open.
+    async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError>;
 
     /// Forgets a room in which nobody is, if its head is still the replica's. `false` otherwise.
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError>;

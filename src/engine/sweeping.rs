@@ -150,10 +150,17 @@ impl Sweeper {
             return Ok(());
         }
         tracing::warn!(node = dead.0, "a node is dead");
+        let mut failure = None;
         for key in self.nodes.rooms_of(dead).await? {
-            self.sweep(dead, &key, nodes).await?;
+            // One room that cannot be read does not keep the dead in all others.
+            if let Err(error) = self.sweep(dead, &key, nodes).await {
+                failure = Some(error);
+            }
         }
-        self.nodes.bury(dead).await
+        match failure {
+            None => self.nodes.bury(dead).await,
+            Some(error) => Err(error),
+        }
     }
 
     async fn sweep(

@@ -1,6 +1,6 @@
 //! The reference store: rooms in this process's memory. What it does is what every store must do.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -125,6 +125,17 @@ impl RoomStore for MemoryRoomStore {
         reborn: &Room,
     ) -> Result<Opened, StoreError> {
         self.open(node, reborn).await
+    }
+
+    async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError> {
+        let rooms = self.rooms();
+        Ok(rooms.get(key).map(|stored| stored.replica.room().clone()))
+    }
+
+    async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
+        let rooms = self.rooms();
+        let open = rooms.get(key).into_iter().flat_map(|it| &it.subscribers);
+        Ok(open.map(|(node, _)| *node).collect())
     }
 
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {

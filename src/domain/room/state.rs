@@ -106,6 +106,12 @@ impl Room {
         }
     }
 
+    /// Whether it was ended for everybody.
+    #[must_use]
+    pub fn is_ended(&self) -> bool {
+        self.status == Status::Ended
+    }
+
     /// Everybody in the room in order of arrival.
     pub fn participants(&self) -> impl DoubleEndedIterator<Item = &Arc<Participant>> {
         self.by_seat.values()

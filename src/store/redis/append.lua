@@ -69,7 +69,8 @@ end
 -- Its author needs no message. Whoever is not reached finds the hole in its revisions.
 local shard = ARGV[6] == 'cluster'
 local readers = redis.pcall('PUBSUB', shard and 'SHARDNUMSUB' or 'NUMSUB', ARGV[7])
-if readers.err or readers[2] > 1 or tonumber(ARGV[8]) > 1 then
+local own = tonumber(ARGV[8])
+if readers.err or own > 1 or readers[2] > own then
   redis.pcall(shard and 'SPUBLISH' or 'PUBLISH', ARGV[7], ARGV[9])
 end
 return {'ok'}

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use futures_util::future::select_ok;
 use redis::aio::AsyncPushSender;
 use redis::cluster::ClusterClientBuilder;
 use redis::sentinel::SentinelClient;
@@ -33,7 +34,7 @@ pub(super) enum Target {
     /// Always there.
     Single(Box<Client>),
     /// Wherever the sentinels say.
-    Sentinel(Box<Mutex<SentinelClient>>),
+    Sentinel(Vec<Mutex<SentinelClient>>),
     /// Spread over a cluster, of which these servers are some.
     Cluster(Vec<ConnectionInfo>),
 }
@@ -159,7 +160,11 @@ impl Link {
         let mut connection = match &self.target {
             Target::Single(client) => self.connect_to(client, push).await?,
             Target::Sentinel(sentinels) => {
-                let client = sentinels.lock().await.async_get_client().await?;
+                // All at once: one that hangs does not keep the others from answering.
+                let asked = sentinels.iter().map(|sentinel| {
+                    Box::pin(async { sentinel.lock().await.async_get_client().await })
+                });
+                let (client, _others) = select_ok(asked).await?;
                 self.connect_to(&client, push).await?
             }
             Target::Cluster(servers) => {

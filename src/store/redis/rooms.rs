@@ -1,5 +1,6 @@
 //! `RoomStore` on Redis: each call is one script, atomic and safe to repeat.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use redis::Value;
 use super::RedisRoomStore;
 use super::codec::{self, Change};
 use super::keys;
-use super::scripts::{Reply, unexpected};
+use super::scripts::{Reply, texts, unexpected};
 use crate::domain::id::{NodeId, Revision, RoomKey};
 use crate::domain::room::{Commit, Room};
 use crate::engine::store::{Appended, Missed, Opened, RoomStore, StoreError};
@@ -97,7 +98,6 @@ impl RoomStore for RedisRoomStore {
         let keys = self.keys.room(&after.key);
         let change = Change::of(commit, after)?;
         let bytes = codec::commit_bytes(commit)?;
-        let readers = self.feeds.readers(&keys.feed);
         let value = self
             .link
             .run_script(|server| {
@@ -106,6 +106,8 @@ impl RoomStore for RedisRoomStore {
                 script.arg(codec::epoch_text(commit.epoch));
                 script.arg(codec::head_text(commit.parent)).arg(commit.rev);
                 script.arg(codec::id_text(commit.id)).arg(self.log_length);
+                // Asked anew for each attempt: over another connection this node may not listen yet.
+                let readers = self.feeds.readers(&keys.feed);
                 script.arg(server).arg(&keys.feed).arg(readers).arg(&bytes);
                 script.arg(change.set.len());
                 script.arg(&change.set).arg(&change.removed);
@@ -140,6 +142,37 @@ impl RoomStore for RedisRoomStore {
             })
             .await?;
         Reply::read(value, &replica.key)?.into_missed()
+    }
+
+    async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError> {
+        let mut read = redis::cmd("HGETALL");
+        read.arg(self.keys.room(key).state);
+        let reply = self.link.run(read).await?;
+        let fields = if let Value::Map(fields) = reply {
+            let pairs = fields.into_iter();
+            pairs.flat_map(|(field, value)| [field, value]).collect()
+        } else if let Value::Array(fields) = reply {
+            fields
+        } else {
+            return Err(unexpected());
+        };
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        codec::room(key, &texts(Value::Array(fields))?).map(Some)
+    }
+
+    async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
+        let mut read = redis::cmd("SMEMBERS");
+        read.arg(self.keys.room(key).nodes);
+        let (Value::Set(nodes) | Value::Array(nodes)) = self.link.run(read).await? else {
+            return Err(unexpected());
+        };
+        let names = texts(Value::Array(nodes))?;
+        let names = names
+            .iter()
+            .filter_map(|name| std::str::from_utf8(name).ok());
+        Ok(names.filter_map(keys::node_from).collect())
     }
 
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {

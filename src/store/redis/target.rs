@@ -95,9 +95,13 @@ fn sentinel(scheme: &str, rest: &str) -> Result<Target, UrlFault> {
     if scheme == "rediss" {
         node = node.set_tls_mode(TlsMode::Secure);
     }
-    let client = SentinelClient::build(sentinels, name, Some(node), SentinelServerType::Master)
-        .map_err(|_error| fault(form))?;
-    Ok(Target::Sentinel(Box::new(Mutex::new(client))))
+    let clients = sentinels.into_iter().map(|sentinel| {
+        let (name, node) = (name.to_owned(), Some(node.clone()));
+        SentinelClient::build(vec![sentinel], name, node, SentinelServerType::Master)
+            .map(Mutex::new)
+            .map_err(|_error| fault(form))
+    });
+    clients.collect::<Result<_, _>>().map(Target::Sentinel)
 }
 
 #[cfg(test)]

@@ -56,6 +56,15 @@ export class RedisServers {
     return /^\d+$/.test(text) ? Number(text) : text;
   }
 
+  /** It answers nothing any more, and keeps its connections. */
+  freeze(port) {
+    this.#running.get(port).kill('SIGSTOP');
+  }
+
+  thaw(port) {
+    this.#running.get(port).kill('SIGCONT');
+  }
+
   async kill(port) {
     const child = this.#running.get(port);
     this.#running.delete(port);

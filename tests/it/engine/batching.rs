@@ -202,7 +202,7 @@ async fn a_task_gets_the_room_as_it_is_after_its_command() {
     let elsewhere = crate::support::people::room_key("elsewhere");
     assert_eq!(
         within(node.rooms.read(&elsewhere)).await,
-        None,
+        Ok(None),
         "reading loads nothing"
     );
     assert!(!node.rooms.is_loaded(&elsewhere));

@@ -251,6 +251,7 @@ impl Node {
     pub(crate) async fn room(&self) -> Room {
         super::within(self.rooms.read(&self.key))
             .await
+            .expect("the store answers")
             .expect("the room is loaded")
     }
 }

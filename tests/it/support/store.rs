@@ -1,5 +1,6 @@
 //! A store that a test can break.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -197,6 +198,14 @@ impl RoomStore for BreakableStore {
     async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError> {
         self.asked().await?;
         self.inner.since(replica, rev).await
+    }
+
+    async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError> {
+        self.inner.peek(key).await
+    }
+
+    async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
+        self.inner.openers(key).await
     }
 
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {
