@@ -174,7 +174,7 @@ impl Service<Request<Incoming>> for Front {
             let answer = self.router.clone().oneshot(request.map(Body::new));
             return Box::pin(answer);
         }
-        if self.hub.is_draining() {
+        if self.hub.turns_away(upgrade::sid(&request)) {
             let refused = problem::draining().into_response();
             return Box::pin(std::future::ready(Ok(refused)));
         }

@@ -155,6 +155,12 @@ impl Loaded {
         }
         // A repeated command made nothing of its own: it is as durable as what it repeats.
         let durable = result.is_ok() && (commit.is_some() || self.to_undo.is_empty());
+        if let Some(commit) = &commit
+            && durable
+        {
+            self.make_good(commit);
+            self.undo(false).await;
+        }
         let mut answers = Vec::new();
         for (reply, outcome) in replies {
             let outcome = if durable {
@@ -168,6 +174,26 @@ impl Loaded {
             self.sink.publish(self.replica.room(), None, answers);
         }
         self.undo(false).await;
+    }
+
+    /// While SQL was being told of a commit, the store may have lost it, and another node begun the room
+    /// again without it. What was acknowledged is then done once more.
+    fn make_good(&mut self, commit: &Commit) {
+        if commit.epoch == self.room().epoch {
+            return;
+        }
+        let held = &self.replica.room().grants;
+        let lost = authority::changed_roles(&commit.events)
+            .map(|(user, role)| (user.clone(), role))
+            .filter(|(user, role)| {
+                let (held, known) = (
+                    held.of(user).since(*role),
+                    self.confirmed.of(user).since(*role),
+                );
+                held.is_some() != known.is_some()
+            })
+            .filter(|role| !self.changed_since.contains(role));
+        self.to_undo.extend(lost);
     }
 
     /// Takes back what could not be made durable, once nothing is under way that it might undo too.

@@ -67,6 +67,8 @@ pub struct Connection {
     in_flight: AtomicUsize,
     /// Cut off: no further command is taken, nothing more is sent.
     cut: AtomicBool,
+    /// Whether it was told to go to another node.
+    away: AtomicBool,
     backlog_limit: usize,
     state: Mutex<State>,
 }
@@ -118,6 +120,7 @@ impl Connection {
             socket: Arc::downgrade(socket),
             in_flight: AtomicUsize::new(0),
             cut: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             backlog_limit,
             state: Mutex::new(state),
         }
@@ -340,12 +343,18 @@ impl Connection {
         }
     }
 
-    /// Closes the transport, so that the client connects again by itself. One that polls is left to the
-    /// end of its HTTP connection: a disconnect would tell it to stay away.
+    /// Closes the transport, so that the client connects again by itself. One that polls finds its next
+    /// request refused: a disconnect would tell it to stay away.
     pub fn send_away(&self) {
+        self.away.store(true, Ordering::Relaxed);
         if let Route::Wire(wire) = &self.state().route {
             wire.abort();
         }
+    }
+
+    /// Whether it was sent away.
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed)
     }
 
     /// Nothing is sent from now on, and no command is taken; `false` when that was so already.

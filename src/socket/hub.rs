@@ -123,10 +123,18 @@ impl Hub {
         }
     }
 
-    /// Whether clients are being sent away.
+    /// Whether a Socket.IO request is to go to another node: this one drains, and it is not of a session
+    /// (`sid`) whose turn has yet to come.
     #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+    pub fn turns_away(&self, sid: Option<Sid>) -> bool {
+        if !self.draining.load(Ordering::Relaxed) {
+            return false;
+        }
+        let tables = self.tables();
+        let connection = sid
+            .and_then(|sid| tables.by_sid.get(&sid))
+            .and_then(|id| tables.connections.get(id));
+        connection.is_none_or(|connection| connection.is_away())
     }
 
     /// How many connections there are.

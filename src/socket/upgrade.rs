@@ -43,6 +43,12 @@ fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> boo
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
+/// The session that a request belongs to, if it names one.
+#[must_use]
+pub fn sid(request: &Request<Incoming>) -> Option<Sid> {
+    query(request, "sid")?.parse().ok()
+}
+
 fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
     request
         .uri()
@@ -63,7 +69,7 @@ pub fn upgrade<B: Default>(
         .get(header::SEC_WEBSOCKET_KEY)
         .map(http::HeaderValue::as_bytes);
     let accept = tungstenite::handshake::derive_accept_key(key.unwrap_or_default());
-    let sid = query(&request, "sid").and_then(|sid| sid.parse::<Sid>().ok());
+    let sid = sid(&request);
     let kept = essential(&request);
     let (hub, engine) = (hub.clone(), engine.clone());
     hub.tracker

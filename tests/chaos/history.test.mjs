@@ -96,6 +96,24 @@ describe('right histories', () => {
     tale.finish();
   }, { leaves: { bob: 1 } });
 
+  right('a grant that a rebuild lost while it was being acknowledged, done once more', (tale) => {
+    const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
+    tale.update('bob', { isCoHost: true });
+    const { rev, epoch } = tale;
+    tale.people.set('bob', { ...tale.people.get('bob'), isCoHost: false });
+    const asked = tale.history.invoke(tale.at.get('cy'), 'room-state', { roomId: 'room' });
+    tale.time += 5;
+    tale.epoch = `e${Number(epoch.slice(1)) + 1}`;
+    tale.rev = 0;
+    for (const session of tale.at.values()) tale.history.hear(session, 'existing-participants', tale.list());
+    tale.history.ack(asked, tale.state());
+    tale.time += 5;
+    tale.history.ack(op, { ok: true, rev });
+    for (const user of tale.at.keys()) tale.ask(user);
+    tale.update('bob', { isCoHost: true });
+    tale.finish();
+  });
+
   right('an answer from before a rebuild that comes after it', (tale) => {
     const op = tale.history.invoke(tale.at.get('ann'), 'make-cohost', { participantId: 'bob' });
     tale.update('bob', { isCoHost: true });

@@ -1,6 +1,6 @@
 // SIGTERM: what waits is written, clients hear that the transport closed, and come back by themselves.
 import assert from 'node:assert/strict';
-import { EVERY } from './lib/clients.mjs';
+import { EVERY, ONE } from './lib/clients.mjs';
 import { expectParticipant } from './lib/expect.mjs';
 import { suite } from './lib/stage.mjs';
 
@@ -58,5 +58,25 @@ suite('a server that is asked to stop', { variants: EVERY, settings }, (scenario
     // Where rooms outlive the process, ann may still come back.
     const others = bob.view().filter(({ id }) => id !== 'bob');
     assert.deepEqual(others.filter(({ isReconnecting }) => !isReconnecting), []);
+  });
+});
+
+suite('a server that is asked to stop while people poll', { variants: ONE, settings: { HTTP__DRAIN_MS: 1_500 } }, (scenario) => {
+  scenario('sends them away one by one', async (stage) => {
+    const { roomId } = await stage.cast();
+    const people = await Promise.all(Array.from({ length: 6 }, (_, i) => stage.polling(`poller-${i}`)));
+    for (const person of people) await person.join(roomId);
+    const ended = stage.server.terminate();
+    let here = people;
+    let taken = 0;
+    while (here.length > 0) {
+      const statuses = await Promise.all(here.map((person) => person.post(person.packet('room-state', { roomId }))));
+      // Only what was taken between the first that is refused and the last counts.
+      if (here.length < people.length) taken += statuses.filter((status) => status === 200).length;
+      here = here.filter((_person, index) => statuses[index] === 200);
+      await Promise.all(here.map((person) => person.pollUntil((packet) => packet.startsWith('43'))));
+    }
+    assert.ok(taken > 0, 'all of them were refused at once');
+    assert.equal((await ended).how, 'exited with 0');
   });
 });

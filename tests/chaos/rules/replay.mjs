@@ -25,6 +25,10 @@ class Replay {
   #flags = new Map();
   /** `user field → epoch`: changes that were shown there, and never acknowledged. A rebuild may lose them. */
   #doubtful = new Map();
+  /** `user field → time` of the acknowledgement of the last change. */
+  #acked = new Map();
+  /** `user field → value`: lost by a rebuild; what SQL knows of it may be done once more. */
+  #redo = new Map();
   #epoch = null;
   #unknown;
   #out = { unexplained: [], unauthorised: [], lostAcks: [], lastHost: [], drift: [] };
@@ -59,7 +63,7 @@ class Replay {
       if (op.outcome !== 'ok' || op.segment?.epoch !== epoch || !Number.isInteger(op.rev)) continue;
       const step = at(op.rev);
       step.ops.push(op);
-      if (op.reply.participants) step.full = op;
+      if (op.reply.participants) step.full ??= op;
     }
     return [...steps.values()].sort((a, b) => a.rev - b.rev);
   }
@@ -109,8 +113,13 @@ class Replay {
     const guesses = asked.length > 0 ? [] : this.#unknown.filter((op) => wants(op) && op.explains === 0);
     const op = [...asked, ...guesses].find((candidate) => this.#allows(candidate)) ?? asked[0] ?? guesses[0];
     const doubt = `${change.target} ${change.field}`;
-    if (op?.outcome === 'ok') this.#doubtful.delete(doubt);
-    else this.#doubtful.set(doubt, this.#epoch);
+    const again = this.#redo.get(doubt) === change.value;
+    this.#redo.delete(doubt);
+    if (!op && again) return;
+    if (op?.outcome === 'ok') {
+      this.#doubtful.delete(doubt);
+      this.#acked.set(doubt, op.endedAt);
+    } else this.#doubtful.set(doubt, this.#epoch);
     if (op) {
       op.explains += 1;
       if (!this.#allows(op)) this.#out.unauthorised.push(`${text} by ${sayOp(op)}, who may not do that`);
@@ -155,7 +164,11 @@ class Replay {
         // Media flags begin anew with each stay in the room, and so say nothing across epochs.
         const comparable = before !== undefined && !(first && MEDIA_FIELDS.includes(field) && !this.#stayed(person.id, op));
         const acting = field === 'isHost' && this.#flags.get(person.id)?.acting;
-        if (comparable && before !== value && !tail && !acting && !this.#guess(person.id, field, value)) {
+        const doubt = `${person.id} ${field}`;
+        const rebuilt = first && comparable && before !== value && ROLE_FIELDS.includes(field);
+        if (rebuilt) this.#redo.set(doubt, before);
+        const late = rebuilt && this.#acked.get(doubt) > op.invokedAt;
+        if (comparable && before !== value && !tail && !acting && !late && !this.#guess(person.id, field, value)) {
           this.#out.drift.push(`${where}: ${sayOp(op)} says ${person.id}.${field} is ${value}, the log says ${before}`);
         }
         flags[field] = value;
