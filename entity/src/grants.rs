@@ -1,4 +1,4 @@
-//! The durable roles: one row per role held. A revoked role has no row.
+//! The durable roles: one row per role that somebody holds or once held.
 
 use sea_orm::entity::prelude::*;
 
@@ -19,8 +19,13 @@ pub struct Model {
     /// `host` or `co-host`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub role: String,
-    /// When it was granted.
+    /// When it was granted, for the last time.
     pub since: i64,
+    /// Whether it still is. The row of a revoked role stays: an older grant that comes late must not
+    /// give it back.
+    pub held: bool,
+    /// The place of that change among all changes of the meeting's roles; a row only moves forward.
+    pub stamp: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -10,6 +10,7 @@ mod m20261121_000001_create_meetings;
 mod m20261121_000002_create_grants;
 mod m20261121_000003_create_audit;
 mod m20261121_000004_create_write_probe;
+mod m20261121_000005_order_grants;
 mod run;
 mod table;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000002_create_grants::Migration),
             Box::new(m20261121_000003_create_audit::Migration),
             Box::new(m20261121_000004_create_write_probe::Migration),
+            Box::new(m20261121_000005_order_grants::Migration),
         ]
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::domain::grant::Stamp;
 use crate::domain::id::{Epoch, InvalidId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::policy::MeetingSettings;
@@ -122,6 +123,16 @@ pub(super) fn audit_model(key: &RoomKey, id: String, row: &AuditRow) -> entity::
 /// A revision as it is stored.
 pub(super) fn revision(rev: u64) -> i64 {
     i64::try_from(rev).unwrap_or(i64::MAX)
+}
+
+/// A stored stamp.
+pub(super) fn stamp(stored: i64) -> Stamp {
+    Stamp(u64::try_from(stored).unwrap_or(0))
+}
+
+/// A stamp as it is stored.
+pub(super) fn stamp_bits(stamp: Stamp) -> i64 {
+    i64::try_from(stamp.0).unwrap_or(i64::MAX)
 }
 
 fn unreadable(column: &'static str) -> impl Fn(InvalidId) -> Unreadable {

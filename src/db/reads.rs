@@ -12,7 +12,7 @@ use sea_orm::{
 
 use super::failure::Failure;
 use super::{convert, cursor};
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{RoomKey, TenantId};
 use crate::domain::meeting::Meeting;
 use crate::engine::directory::{AuditRow, DirectoryError, MeetingFilter, Page};
@@ -51,7 +51,7 @@ pub(super) async fn is_closed(
     Ok(row.is_some_and(|row| row.ended_at.is_some() || row.deleted_at.is_some()))
 }
 
-/// Every role that somebody holds in a room.
+/// Every role that somebody holds or once held in a room.
 pub(super) async fn grants(
     db: &DatabaseConnection,
     key: &RoomKey,
@@ -63,7 +63,11 @@ pub(super) async fn grants(
     let known = rows.into_iter().filter_map(|row| {
         let role = convert::role(&row.role)?;
         let user = convert::user(&row.user_id, "user_id");
-        Some(user.map(|user| (user, role, convert::moment(row.since))))
+        let held = Held {
+            since: row.held.then(|| convert::moment(row.since)),
+            stamp: convert::stamp(row.stamp),
+        };
+        Some(user.map(|user| (user, role, held)))
     });
     Ok(known.collect::<Result<_, _>>()?)
 }

@@ -4,7 +4,7 @@
 //! one. Fan-out happens here too, in revision order, so that a joiner's snapshot and the events after
 //! it neither overlap nor leave a hole.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use super::registry::{EngineParts, Message, Request, Unload};
 use super::reply::ReplyTo;
 use super::sink::RoomSink;
 use super::store::{Opened, StoreError};
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Stamp};
 use crate::domain::id::{RoomKey, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Role;
@@ -65,8 +65,8 @@ pub(super) struct Loaded {
     pub(super) confirmed: Grants,
     /// Commits that SQL has not answered yet, oldest first.
     pub(super) unconfirmed: VecDeque<Arc<Commit>>,
-    /// Roles that could not be made durable and have to be undone.
-    pub(super) to_undo: BTreeSet<(UserId, Role)>,
+    /// Roles that could not be made durable and have to be undone, and by which change.
+    pub(super) to_undo: BTreeMap<(UserId, Role), Stamp>,
     /// After a failure of the store: not before then again.
     pub(super) retry_at: Option<Timestamp>,
     pub(super) empty_since: Option<Timestamp>,
@@ -80,8 +80,6 @@ pub(super) struct Loaded {
     pub(super) to_reopen: bool,
     /// When to compare roles with SQL: what the store held may have been older.
     pub(super) reconcile_at: Option<Timestamp>,
-    /// Roles that other nodes have changed since then: SQL may not have heard of it yet.
-    pub(super) changed_since: BTreeSet<(UserId, Role)>,
     /// Whether the store may hold less authority than SQL does.
     pub(super) stale: bool,
     /// When to look who else has the room open.
@@ -136,7 +134,7 @@ impl RoomActor {
             recording: FuturesOrdered::new(),
             confirmed,
             unconfirmed: VecDeque::new(),
-            to_undo: BTreeSet::new(),
+            to_undo: BTreeMap::new(),
             retry_at: None,
             empty_since,
             in_doubt: false,
@@ -144,7 +142,6 @@ impl RoomActor {
             to_reassert: false,
             to_reopen: false,
             reconcile_at: None,
-            changed_since: BTreeSet::new(),
             stale,
             count_at: None,
             hold_until: None,
@@ -239,13 +236,16 @@ async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
     let creator = meeting.map(|meeting| meeting.created_by.clone());
     let authority = Authority {
         creator,
-        grants,
+        grants: grants.clone(),
         ended,
     };
     let fresh = Room::new(key.clone(), parts.ids.epoch(), policy, authority);
     match parts.store.open(parts.ids.node(), &fresh).await {
         Ok(Opened { room, feed }) => Ok(Opening {
-            stale: (room.epoch == fresh.epoch && room != fresh) || (ended && !room.is_ended()),
+            stale: (room.epoch == fresh.epoch && room != fresh)
+                || (ended && !room.is_ended())
+                // SQL was asked first, and is told last: it knows nothing that the store did not.
+                || grants.newer_than(&room.grants).next().is_some(),
             room,
             feed,
         }),

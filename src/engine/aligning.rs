@@ -8,8 +8,7 @@ use super::committing::{Authority, Fate};
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
-use crate::domain::role::Role;
-use crate::domain::room::{Actor, Command, GrantChange};
+use crate::domain::room::{Actor, Command};
 
 /// By then every node that lives has noticed that the store had lost the room: it compares positions
 /// more often than that.
@@ -50,39 +49,22 @@ impl Loaded {
                 return false;
             }
         }
-        let changes = self.differing(&grants);
-        if changes.is_empty() {
-            return true;
-        }
-        tracing::warn!(room.id = %self.key, "the store held an older room: its roles are SQL's now");
-        let restore = Command::RestoreGrants {
-            changes,
-            epoch: self.room().epoch,
-            rev: self.room().rev,
-        };
-        self.decree(restore).await == Fate::Committed
+        self.exchange(&grants).await
     }
 
-    /// Roles that the room and SQL disagree about, but for those that are being written just now.
-    fn differing(&self, known: &Grants) -> Vec<GrantChange> {
-        let held = &self.room().grants;
-        let users = known.iter().chain(held.iter()).map(|(user, _)| user);
-        let mut changes: Vec<GrantChange> = users
-            .flat_map(|user| [Role::Host, Role::CoHost].map(|role| (user, role)))
-            .filter(|(user, role)| {
-                let (ours, theirs) = (held.of(user).since(*role), known.of(user).since(*role));
-                ours.is_some() != theirs.is_some() && !self.is_being_recorded(user, *role)
-            })
-            .map(|(user, role)| GrantChange {
-                user: user.clone(),
-                role,
-                since: known.of(user).since(role),
-            })
-            .collect();
-        changes
-            .sort_unstable_by(|one, other| (&one.user, one.role).cmp(&(&other.user, other.role)));
-        changes.dedup();
-        changes
+    /// Of each role that SQL and the room know differently, the later word counts for both. `false`
+    /// when the room could not be told.
+    pub(super) async fn exchange(&mut self, known: &Grants) -> bool {
+        let held = (*self.room().grants).clone();
+        let unheard = held.newer_than(known);
+        let unheard = unheard.map(|(user, role, held)| (user.clone(), role, held));
+        self.tell(&unheard.collect());
+        self.confirmed.merge_all(known);
+        if known.newer_than(&held).next().is_none() {
+            return true;
+        }
+        tracing::warn!(room.id = %self.key, "the store held older roles: they are SQL's now");
+        self.restore(known).await != Fate::Refused
     }
 
     /// The room was put into the store from what this node held: whoever is in it through a node that
@@ -104,7 +86,7 @@ impl Loaded {
         }
     }
 
-    async fn decree(&mut self, command: Command) -> Fate {
+    pub(super) async fn decree(&mut self, command: Command) -> Fate {
         let request = Request::Change {
             actor: Actor::System,
             command,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::directory::{AuditRow, LedgerEntry};
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Held};
 use crate::domain::id::UserId;
 use crate::domain::role::Role;
 use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange};
@@ -33,32 +33,24 @@ pub(super) const fn is_durable(event: &Event) -> bool {
 pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
     let mut entries = Vec::new();
     for event in &commit.events {
+        entries.extend(changed_roles(std::slice::from_ref(event)).map(grant_entry));
         describe(commit, event, &mut entries);
     }
     entries
 }
 
+/// What SQL is told of a role.
+pub(super) fn grant_entry((user, role, held): (&UserId, Role, Held)) -> LedgerEntry {
+    let user = user.clone();
+    LedgerEntry::Grant { user, role, held }
+}
+
 fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
     match event {
-        Event::RoleGranted {
-            user,
-            role,
-            since,
-            by,
-        } => {
-            entries.push(LedgerEntry::Grant {
-                user: user.clone(),
-                role: *role,
-                since: Some(*since),
-            });
+        Event::RoleGranted { user, role, by, .. } => {
             entries.push(LedgerEntry::Audit(role_row(commit, user, *role, true, by)));
         }
-        Event::RoleRevoked { user, role, by } => {
-            entries.push(LedgerEntry::Grant {
-                user: user.clone(),
-                role: *role,
-                since: None,
-            });
+        Event::RoleRevoked { user, role, by, .. } => {
             entries.push(LedgerEntry::Audit(role_row(commit, user, *role, false, by)));
         }
         Event::HostChanged { user, cause } => {
@@ -76,11 +68,6 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             )));
         }
         Event::GrantsRestored { changes } => {
-            // SQL may have taken what it never confirmed.
-            for GrantChange { user, role, since } in changes {
-                let (user, role, since) = (user.clone(), *role, *since);
-                entries.push(LedgerEntry::Grant { user, role, since });
-            }
             let mut row = row(commit, &By::system(), "grants-restored", "not-durable");
             row.after = serde_json::to_value(changes).ok();
             entries.push(LedgerEntry::Audit(row));
@@ -142,34 +129,48 @@ pub(super) fn actor_label(actor: &Actor) -> String {
 
 /// Folds role changes into a set of grants.
 pub(super) fn fold(grants: &mut Grants, events: &[Event]) {
-    for event in events {
-        if let Event::RoleGranted {
-            user, role, since, ..
-        } = event
-        {
-            grants.set(user, *role, Some(*since));
-        } else if let Event::RoleRevoked { user, role, .. } = event {
-            grants.set(user, *role, None);
-        } else if let Event::GrantsRestored { changes } = event {
-            for GrantChange { user, role, since } in changes {
-                grants.set(user, *role, *since);
-            }
-        }
+    for (user, role, held) in changed_roles(events) {
+        grants.merge(user, role, held);
     }
 }
 
 /// The roles that these events made, which SQL has to have.
-pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, Role)> {
+pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, Role, Held)> {
     events.iter().flat_map(|event| {
         let mut one = None;
         let mut restored = &[][..];
-        if let Event::RoleGranted { user, role, .. } | Event::RoleRevoked { user, role, .. } = event
+        if let Event::RoleGranted {
+            user,
+            role,
+            since,
+            stamp,
+            ..
+        } = event
         {
-            one = Some((user, *role));
+            let (since, stamp) = (Some(*since), *stamp);
+            one = Some((user, *role, Held { since, stamp }));
+        } else if let Event::RoleRevoked {
+            user, role, stamp, ..
+        } = event
+        {
+            let (since, stamp) = (None, *stamp);
+            one = Some((user, *role, Held { since, stamp }));
         } else if let Event::GrantsRestored { changes } = event {
             restored = changes;
         }
-        let restored = restored.iter().map(|change| (&change.user, change.role));
+        let restored = restored.iter().map(|it| (&it.user, it.role, it.held));
         one.into_iter().chain(restored)
     })
+}
+
+/// The command by which a room takes over roles that it does not know, or knew before.
+pub(super) fn restoring<'a>(roles: impl Iterator<Item = (&'a UserId, Role, Held)>) -> Command {
+    let changes = roles.map(|(user, role, held)| GrantChange {
+        user: user.clone(),
+        role,
+        held,
+    });
+    Command::RestoreGrants {
+        changes: changes.collect(),
+    }
 }

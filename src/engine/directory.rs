@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{Epoch, Revision, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::policy::MeetingSettings;
@@ -87,14 +87,14 @@ pub struct AuditRow {
 /// Something that must be durable before it is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerEntry {
-    /// A role granted (`Some`) or revoked (`None`).
+    /// A role granted or revoked. What is known of it from a later change stays.
     Grant {
         /// Whose role.
         user: UserId,
         /// Which role.
         role: Role,
-        /// Since when, or no longer.
-        since: Option<Timestamp>,
+        /// Since when, or no longer, and by which change.
+        held: Held,
     },
     /// The first joiner became the creator of a room without a record. Keeps an existing record.
     Claim {

@@ -7,16 +7,14 @@ use futures_util::StreamExt;
 
 use super::actor::Loaded;
 use super::authority;
-use super::committing::{
-    Authority, DATABASE_DOWN, Fate, Freshness, MAX_CONFLICTS, STORE_DOWN, answer,
-};
+use super::committing::{Authority, DATABASE_DOWN, Fate, Freshness, STORE_DOWN, answer};
 use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{Revision, UserId};
 use crate::domain::role::Role;
-use crate::domain::room::{Actor, Command, Commit, GrantChange, decide};
+use crate::domain::room::{Actor, Command, Commit, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
 #[derive(Debug)]
@@ -95,15 +93,13 @@ impl Loaded {
             .unwrap_or_default();
         // Whoever made the role that a command repeats may still be writing it, on any node.
         let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
-        let written: BTreeSet<(&UserId, Role)> = authority::changed_roles(events).collect();
+        let written: BTreeSet<(&UserId, Role)> = authority::changed_roles(events)
+            .map(|(user, role, _)| (user, role))
+            .collect();
         for (user, role) in repeated {
-            if !written.contains(&(user, *role)) {
-                let since = self.room().grants.of(user).since(*role);
-                entries.push(LedgerEntry::Grant {
-                    user: user.clone(),
-                    role: *role,
-                    since,
-                });
+            let held = self.room().grants.of(user).held(*role);
+            if held != Held::default() && !written.contains(&(user, *role)) {
+                entries.push(authority::grant_entry((user, *role, held)));
             }
         }
         if !entries.is_empty() || !replies.is_empty() {
@@ -148,8 +144,8 @@ impl Loaded {
             Ok(()) => authority::fold(&mut self.confirmed, events),
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "roles could not be made durable");
-                let lost =
-                    authority::changed_roles(events).map(|(user, role)| (user.clone(), role));
+                let lost = authority::changed_roles(events)
+                    .map(|(user, role, held)| ((user.clone(), role), held.stamp));
                 self.to_undo.extend(lost);
             }
         }
@@ -158,8 +154,7 @@ impl Loaded {
         if let Some(commit) = &commit
             && durable
         {
-            self.make_good(commit);
-            self.undo(false).await;
+            self.make_good(commit).await;
         }
         let mut answers = Vec::new();
         for (reply, outcome) in replies {
@@ -178,22 +173,24 @@ impl Loaded {
 
     /// While SQL was being told of a commit, the store may have lost it, and another node begun the room
     /// again without it. What was acknowledged is then done once more.
-    fn make_good(&mut self, commit: &Commit) {
+    async fn make_good(&mut self, commit: &Commit) {
         if commit.epoch == self.room().epoch {
             return;
         }
-        let held = &self.replica.room().grants;
-        let lost = authority::changed_roles(&commit.events)
-            .map(|(user, role)| (user.clone(), role))
-            .filter(|(user, role)| {
-                let (held, known) = (
-                    held.of(user).since(*role),
-                    self.confirmed.of(user).since(*role),
-                );
-                held.is_some() != known.is_some()
-            })
-            .filter(|role| !self.changed_since.contains(role));
-        self.to_undo.extend(lost);
+        let mut made = Grants::default();
+        authority::fold(&mut made, &commit.events);
+        if self.restore(&made).await == Fate::Refused {
+            self.reconcile_at = Some(self.parts.clock.now());
+        }
+    }
+
+    /// Brings roles into the room that it does not know, or knew before.
+    pub(super) async fn restore(&mut self, known: &Grants) -> Fate {
+        if known.newer_than(&self.room().grants).next().is_none() {
+            return Fate::Unchanged;
+        }
+        let command = authority::restoring(known.newer_than(&self.room().grants));
+        self.decree(command).await
     }
 
     /// Takes back what could not be made durable, once nothing is under way that it might undo too.
@@ -202,74 +199,60 @@ impl Loaded {
         if self.to_undo.is_empty() || !self.recording.is_empty() {
             return;
         }
-        let (held, confirmed) = (&self.room().grants, &self.confirmed);
+        let room = self.replica.room();
+        let (held, confirmed) = (&room.grants, &self.confirmed);
+        // What somebody has changed since is not ours to undo.
+        self.to_undo
+            .retain(|(user, role), failed| held.of(user).held(*role).stamp <= *failed);
         let seen = self
             .to_undo
             .iter()
-            .all(|(user, role)| held.of(user).since(*role) == confirmed.of(user).since(*role));
+            .all(|((user, role), _)| held.of(user).since(*role) == confirmed.of(user).since(*role));
         // Everybody has seen it; SQL alone has not, and is not asked without a pause.
         if seen && !(again && self.parts.directory.is_writable()) {
             return self.pause();
         }
-        for _ in 0..MAX_CONFLICTS {
-            let request = Request::Change {
-                actor: Actor::System,
-                command: self.undoing(),
-            };
-            let message = Message {
-                request,
-                reply: ReplyTo::Nobody,
-            };
-            match self.commit(vec![message], Authority::Unchecked).await {
-                Fate::Committed => return self.to_undo.clear(),
-                // Another node was faster, and what SQL holds may be something else now.
-                Fate::Unchanged => {}
-                Fate::Refused => return,
-            }
+        let before = self.before_failures();
+        match self.restore(&before).await {
+            // Unchanged: another node was faster, and there is nothing left to undo.
+            Fate::Committed | Fate::Unchanged => self.to_undo.clear(),
+            Fate::Refused => self.pause(),
         }
-        self.pause();
     }
 
-    fn undoing(&self) -> Command {
-        let changes = self.to_undo.iter().map(|(user, role)| GrantChange {
-            user: user.clone(),
-            role: *role,
-            since: self.confirmed.of(user).since(*role),
+    /// What SQL held before the writes that failed, as the change that comes next after each.
+    fn before_failures(&self) -> Grants {
+        let undone = self.to_undo.iter().map(|((user, role), failed)| {
+            let since = self.confirmed.of(user).since(*role);
+            let stamp = failed.successor();
+            (user.clone(), *role, Held { since, stamp })
         });
-        Command::RestoreGrants {
-            changes: changes.collect(),
-            epoch: self.room().epoch,
-            rev: self.room().rev,
-        }
+        undone.collect()
     }
 
     /// What SQL holds, as far as a snapshot tells: not what this node is still writing, nor what it
     /// has to undo. Whatever else is new in it may be a commit of this node that it never heard of,
     /// so SQL is told again.
     pub(super) fn confirm_snapshot(&mut self, grants: &Grants) {
-        let mut own: BTreeSet<(UserId, Role)> = self.to_undo.clone();
+        let mut own = self.to_undo.clone();
         for commit in &self.unconfirmed {
             let roles = authority::changed_roles(&commit.events);
-            own.extend(roles.map(|(user, role)| (user.clone(), role)));
+            own.extend(roles.map(|(user, role, held)| ((user.clone(), role), held.stamp)));
         }
-        let mut confirmed = grants.clone();
-        for (user, role) in own {
-            confirmed.set(&user, role, self.confirmed.of(&user).since(role));
-        }
-        let known = std::mem::replace(&mut self.confirmed, confirmed);
-        let news = self.confirmed.iter().flat_map(|(user, grant)| {
-            [Role::Host, Role::CoHost].map(|role| (user, role, grant.since(role)))
-        });
-        let told: Vec<LedgerEntry> = news
-            .filter(|(user, role, since)| since.is_some() && known.of(user).since(*role) != *since)
-            .map(|(user, role, since)| LedgerEntry::Grant {
-                user: user.clone(),
-                role,
-                since,
-            })
+        let news: Grants = grants
+            .newer_than(&self.confirmed)
+            .map(|(user, role, held)| (user.clone(), role, held))
+            .filter(|(user, role, held)| own.get(&(user.clone(), *role)) != Some(&held.stamp))
             .collect();
-        if !told.is_empty() {
-            self.write(None, told, Vec::new());
+        self.tell(&news);
+        self.confirmed.merge_all(&news);
+    }
+
+    /// Tells SQL of roles that it may not have heard of.
+    pub(super) fn tell(&mut self, news: &Grants) {
+        let entries: Vec<LedgerEntry> = news.iter().map(authority::grant_entry).collect();
+        if !entries.is_empty() {
+            self.write(None, entries, Vec::new());
         }
     }
 }

@@ -30,11 +30,6 @@ impl Loaded {
                 // Asked before anybody is told: who is told to have left is not connected any more.
                 self.note_missing(&before);
             }
-            if self.reconcile_at.is_some() {
-                let changed = authority::changed_roles(&commit.events);
-                let changed = changed.map(|(user, role)| (user.clone(), role));
-                self.changed_since.extend(changed);
-            }
             self.adopted(commit);
         }
         Ok(())
@@ -124,7 +119,6 @@ impl Loaded {
         self.note_missing(&before);
         self.to_reassert = true;
         self.reconcile_at = Some(self.parts.clock.now().plus(RECONCILE_AFTER));
-        self.changed_since.clear();
         self.sink.resync(self.replica.room());
         self.note_emptiness();
     }

@@ -9,10 +9,9 @@ use super::committing::{Authority, Fate};
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
-use crate::domain::id::{ConnectionId, UserId};
+use crate::domain::id::ConnectionId;
 use crate::domain::participant::{MediaChanges, Participant};
-use crate::domain::role::Role;
-use crate::domain::room::{Actor, Command, Event, GrantChange, Join, LeaveReason, LossCause, Room};
+use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Room};
 
 impl Loaded {
     /// Who was here before, is still connected, and is not in the room any more.
@@ -111,8 +110,12 @@ impl Loaded {
             let actor = Actor::User(join.user.clone());
             (actor, Command::Join(Box::new(join.clone())))
         });
+        // Roles that SQL has, and whoever began the room again had not heard of.
+        let lost = self.confirmed.newer_than(&self.room().grants);
+        let lost = (Actor::System, authority::restoring(lost));
         let messages: Vec<Message> = gone
             .chain(back)
+            .chain([lost])
             .map(|(actor, command)| Message {
                 request: Request::Change { actor, command },
                 reply: ReplyTo::Nobody,
@@ -126,66 +129,26 @@ impl Loaded {
         }
     }
 
-    /// Gives back roles that SQL knows and the room does not: the store had an older room. Never the
-    /// other way round, since what the room knows may not have reached SQL yet.
+    /// Compares roles with SQL: what the store held, or what another node began the room again with, may
+    /// have been older.
     pub(super) async fn reconcile(&mut self) {
         let (directory, key) = (self.parts.directory.clone(), self.key.clone());
-        let known = directory.grants(&key).await;
-        let Ok(known) = known else {
-            self.pause();
-            return;
+        let Ok(known) = directory.grants(&key).await else {
+            return self.pause();
         };
         self.reconcile_at = None;
-        let changes: Vec<GrantChange> = known
-            .iter()
-            .flat_map(|(user, grant)| {
-                [Role::Host, Role::CoHost].map(|role| (user, role, grant.since(role)))
-            })
-            .filter(|(user, role, since)| {
-                since.is_some() && self.room().grants.of(user).since(*role).is_none()
-            })
-            .filter(|(user, role, _)| !self.is_being_recorded(user, *role))
-            .filter(|(user, role, _)| !self.changed_since.contains(&((*user).clone(), *role)))
-            .map(|(user, role, since)| GrantChange {
-                user: user.clone(),
-                role,
-                since,
-            })
-            .collect();
-        if changes.is_empty() {
-            return;
-        }
-        tracing::warn!(room.id = %self.key, "roles that the store had lost come back from SQL");
-        let command = Command::RestoreGrants {
-            changes,
-            epoch: self.room().epoch,
-            rev: self.room().rev,
-        };
-        let message = Message {
-            request: Request::Change {
-                actor: Actor::System,
-                command,
-            },
-            reply: ReplyTo::Nobody,
-        };
-        if self.commit(vec![message], Authority::Unchecked).await != Fate::Committed {
-            // Or somebody else was faster: compared anew.
+        if !self.exchange(&known).await {
             self.reconcile_at = Some(self.parts.clock.now());
         }
     }
 
-    pub(super) fn is_being_recorded(&self, user: &UserId, role: Role) -> bool {
-        self.unconfirmed.iter().any(|commit| {
-            authority::changed_roles(&commit.events).any(|changed| changed == (user, role))
-        })
-    }
-
-    /// What the store has to be given when it has lost the room: the people of the replica, and the
-    /// authority that SQL knows or is being told. `None` while SQL does not answer.
+    /// What the store has to be given when it has lost the room: the people of the replica, and of each
+    /// role the later word of replica and SQL. `None` while SQL does not answer.
     pub(super) async fn remembered(&mut self) -> Option<Room> {
         let (directory, key) = (self.parts.directory.clone(), self.key.clone());
         let meeting = directory.meeting(&key).await.ok()?;
         let mut grants: Grants = directory.grants(&key).await.ok()?;
+        grants.merge_all(&self.room().grants);
         for commit in &self.unconfirmed {
             authority::fold(&mut grants, &commit.events);
         }

@@ -48,14 +48,16 @@ pub(super) struct End<'a> {
     pub(super) at: i64,
 }
 
-/// A role given (`Some`) or taken (`None`).
+/// A role given or taken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct GrantChange<'a> {
     pub(super) job: usize,
     pub(super) key: &'a RoomKey,
     pub(super) user: &'a UserId,
     pub(super) role: Role,
+    /// Since when, if it is still held.
     pub(super) since: Option<i64>,
+    pub(super) stamp: i64,
 }
 
 /// A row of `audit`.
@@ -109,14 +111,14 @@ impl<'a> Flush<'a> {
         now: Timestamp,
     ) {
         match entry {
-            LedgerEntry::Grant { user, role, since } => {
-                let since = since.map(convert::millis);
+            LedgerEntry::Grant { user, role, held } => {
                 self.grants.push(GrantChange {
                     job,
                     key,
                     user,
                     role: *role,
-                    since,
+                    since: held.since.map(convert::millis),
+                    stamp: convert::stamp_bits(held.stamp),
                 });
             }
             LedgerEntry::Claim { creator, at } => {
@@ -168,17 +170,31 @@ impl<'a> Flush<'a> {
         }
     }
 
-    /// What is left of the roles: who has which since when, and who has it no longer.
+    /// What is left of the roles: the last change of each.
     ///
-    /// Only the last word counts. Sorted, so that two processes that write to the same rows take
-    /// their locks in the same order.
-    pub(super) fn settled_grants(&self) -> (Vec<GrantChange<'a>>, Vec<GrantChange<'a>>) {
+    /// Sorted, so that two processes that write to the same rows take their locks in the same order.
+    pub(super) fn settled_grants(&self) -> Vec<GrantChange<'a>> {
         let mut last = BTreeMap::new();
         for change in &self.grants {
-            last.insert((change.key, change.user, change.role), *change);
+            let held = last
+                .entry((change.key, change.user, change.role))
+                .or_insert(*change);
+            if change.place() >= held.place() {
+                *held = *change;
+            }
         }
-        last.into_values()
-            .partition(|change| change.since.is_some())
+        last.into_values().collect()
+    }
+}
+
+impl GrantChange<'_> {
+    /// Whether the role is held from now on.
+    pub(super) const fn is_held(&self) -> bool {
+        self.since.is_some()
+    }
+
+    const fn place(&self) -> (i64, bool) {
+        (self.stamp, self.is_held())
     }
 }
 

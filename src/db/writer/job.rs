@@ -105,6 +105,7 @@ pub(super) fn closed() -> DirectoryError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::grant::Held;
     use crate::domain::id::{RoomId, TenantId, UserId};
     use crate::domain::role::Role;
     use crate::domain::time::Timestamp;
@@ -127,7 +128,7 @@ mod tests {
         let grant = LedgerEntry::Grant {
             user,
             role: Role::Host,
-            since: None,
+            held: Held::default(),
         };
         let end = LedgerEntry::End { at: Timestamp(1) };
         assert!(record("a", end.clone()).must_follow(&record("a", grant.clone())));

@@ -53,21 +53,20 @@ FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS v (tenant, id, at)
 WHERE m.tenant = v.tenant AND m.id = v.id AND m.ended_at IS NULL";
 
 const RECORD: &str = "
-WITH given AS (
-  INSERT INTO grants (tenant, meeting_id, user_id, role, since)
-  SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
-  ON CONFLICT (tenant, meeting_id, user_id, role) DO UPDATE SET since = excluded.since
-), taken AS (
-  DELETE FROM grants AS g
-  USING UNNEST($6::text[], $7::text[], $8::text[], $9::text[]) AS v (tenant, meeting_id, user_id, role)
-  WHERE g.tenant = v.tenant AND g.meeting_id = v.meeting_id AND g.user_id = v.user_id
-    AND g.role = v.role
+WITH roles AS (
+  INSERT INTO grants (tenant, meeting_id, user_id, role, since, held, stamp)
+  SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::boolean[],
+                       $7::bigint[])
+  ON CONFLICT (tenant, meeting_id, user_id, role) DO UPDATE
+    SET since = excluded.since, held = excluded.held, stamp = excluded.stamp
+    -- what another node wrote may be of a later change
+    WHERE (excluded.stamp, excluded.held) >= (grants.stamp, grants.held)
 )
 INSERT INTO audit (tenant, meeting_id, id, at, actor, action, target, role, before, after, cause,
                    epoch, rev)
-SELECT * FROM UNNEST($10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[], $15::text[],
-                     $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bigint[],
-                     $22::bigint[])
+SELECT * FROM UNNEST($8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[],
+                     $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[],
+                     $20::bigint[])
 -- the answer to an earlier attempt may have been lost after it was committed
 ON CONFLICT DO NOTHING";
 
@@ -129,10 +128,7 @@ async fn statements(
             .await?;
     }
     if !(flush.grants.is_empty() && flush.audit.is_empty()) {
-        let (given, taken) = flush.settled_grants();
-        let query = bind_grant_keys(sqlx::query(RECORD), &given)
-            .bind(given.iter().map(|change| change.since).collect::<Vec<_>>());
-        let query = bind_grant_keys(query, &taken);
+        let query = bind_grants(sqlx::query(RECORD), &flush.settled_grants());
         let lines: Vec<_> = flush.audit.iter().collect();
         bind_audit(query, &lines).execute(&mut *connection).await?;
     }
@@ -185,7 +181,7 @@ fn bind_meetings(query: Bound, rows: &[&MeetingRow<'_>]) -> Bound {
         )
 }
 
-fn bind_grant_keys(query: Bound, changes: &[GrantChange<'_>]) -> Bound {
+fn bind_grants(query: Bound, changes: &[GrantChange<'_>]) -> Bound {
     query
         .bind(
             changes
@@ -209,6 +205,19 @@ fn bind_grant_keys(query: Bound, changes: &[GrantChange<'_>]) -> Bound {
             changes
                 .iter()
                 .map(|change| change.role.as_str())
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            changes
+                .iter()
+                .map(|change| change.since.unwrap_or(0))
+                .collect::<Vec<_>>(),
+        )
+        .bind(changes.iter().map(GrantChange::is_held).collect::<Vec<_>>())
+        .bind(
+            changes
+                .iter()
+                .map(|change| change.stamp)
                 .collect::<Vec<_>>(),
         )
 }

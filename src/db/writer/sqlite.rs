@@ -14,7 +14,7 @@ use std::sync::Arc;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sea_orm::sqlx::{self, Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
-use super::flush::{AuditLine, Flush, GrantChange, MeetingRow};
+use super::flush::{AuditLine, Flush, MeetingRow};
 use crate::db::failure::Failure;
 
 const MEETING_COLUMNS: &str = "tenant, id, created_by, creator_name, description, starts_at, \
@@ -129,34 +129,28 @@ impl Script {
         if flush.grants.is_empty() {
             return Ok(());
         }
-        let (given, taken) = flush.settled_grants();
-        if !given.is_empty() {
-            // unlike an upsert, a replacement needs no journal to undo half of the statement
-            self.sql.push_str(
-                "INSERT OR REPLACE INTO grants (tenant, meeting_id, user_id, role, since) \
-                 SELECT * FROM (",
-            );
-            let blank = self.rows(given.len(), 5);
-            for change in &given {
-                self.grant_key(change)?;
-                self.bind(change.since)?;
-            }
-            self.fill(blank)?;
-            self.sql.push_str(") WHERE column1 IS NOT NULL; ");
+        let changes = flush.settled_grants();
+        // unlike an upsert, a replacement needs no journal to undo half of the statement
+        self.sql.push_str(
+            "INSERT OR REPLACE INTO grants \
+             (tenant, meeting_id, user_id, role, since, held, stamp) SELECT * FROM (",
+        );
+        let blank = self.rows(changes.len(), 7);
+        for change in &changes {
+            self.text(change.key.tenant.as_str())?;
+            self.text(change.key.room.as_str())?;
+            self.text(change.user.as_str())?;
+            self.text(change.role.as_str())?;
+            self.bind(change.since.unwrap_or(0))?;
+            self.bind(change.is_held())?;
+            self.bind(change.stamp)?;
         }
-        if !taken.is_empty() {
-            // `IN (VALUES …)` alone would scan the table; with a SELECT around it the key is used
-            self.sql.push_str(
-                "DELETE FROM grants WHERE (tenant, meeting_id, user_id, role) IN \
-                 (SELECT * FROM (",
-            );
-            let blank = self.rows(taken.len(), 4);
-            for change in &taken {
-                self.grant_key(change)?;
-            }
-            self.fill(blank)?;
-            self.sql.push_str(")); ");
-        }
+        self.fill(blank)?;
+        self.sql.push_str(
+            ") AS v WHERE v.column1 IS NOT NULL AND NOT EXISTS (SELECT 1 FROM grants AS g \
+             WHERE g.tenant = v.column1 AND g.meeting_id = v.column2 AND g.user_id = v.column3 \
+             AND g.role = v.column4 AND (g.stamp, g.held) > (v.column7, v.column6)); ",
+        );
         Ok(())
     }
 
@@ -205,13 +199,6 @@ impl Script {
         self.bind(row.created_at)?;
         self.bind(row.ended_at)?;
         self.text(&row.settings)
-    }
-
-    fn grant_key(&mut self, change: &GrantChange<'_>) -> Result<(), Failure> {
-        self.text(change.key.tenant.as_str())?;
-        self.text(change.key.room.as_str())?;
-        self.text(change.user.as_str())?;
-        self.text(change.role.as_str())
     }
 
     fn audit_line(&mut self, line: &AuditLine<'_>) -> Result<(), Failure> {

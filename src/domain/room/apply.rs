@@ -6,6 +6,7 @@ use super::command::GrantChange;
 use super::event::Event;
 use super::event::HostChangeCause;
 use super::state::{HostSeat, Room, Status};
+use crate::domain::grant::Held;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{Connection, Participant};
 
@@ -41,18 +42,26 @@ impl Room {
             }
             Event::ParticipantLeft { user, .. } => self.unseat(user),
             Event::RoleGranted {
-                user, role, since, ..
+                user,
+                role,
+                since,
+                stamp,
+                ..
             } => {
-                Arc::make_mut(&mut self.grants).set(user, *role, Some(*since));
+                let (since, stamp) = (Some(*since), *stamp);
+                Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
                 self.take_host_seat_if_present(user);
             }
-            Event::RoleRevoked { user, role, .. } => {
-                Arc::make_mut(&mut self.grants).set(user, *role, None);
+            Event::RoleRevoked {
+                user, role, stamp, ..
+            } => {
+                let (since, stamp) = (None, *stamp);
+                Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
             }
             Event::GrantsRestored { changes } => {
                 let grants = Arc::make_mut(&mut self.grants);
-                for GrantChange { user, role, since } in changes {
-                    grants.set(user, *role, *since);
+                for GrantChange { user, role, held } in changes {
+                    grants.merge(user, *role, *held);
                 }
                 self.take_host_seat();
             }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{ConnectionId, Epoch, NodeId, Revision, UserId};
+use crate::domain::grant::Held;
+use crate::domain::id::{ConnectionId, NodeId, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::RoleChange;
 use crate::domain::role::Role;
-use crate::domain::time::Timestamp;
 
 /// Who wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,14 +103,10 @@ pub enum Command {
         policy: Box<RoomPolicy>,
     },
     /// Roles go back to what SQL holds: they could not be made durable, or the store had lost them.
+    /// What the room knows better stays.
     RestoreGrants {
         /// Which, and what SQL holds of each.
         changes: Vec<GrantChange>,
-        /// Of the state that SQL was compared with. On a newer one nothing is changed: it may know of a
-        /// change that SQL has yet to hear of.
-        epoch: Epoch,
-        /// The same.
-        rev: Revision,
     },
 }
 
@@ -122,5 +118,6 @@ pub struct GrantChange {
     /// Which.
     pub role: Role,
     /// Held since then, or not at all.
-    pub since: Option<Timestamp>,
+    #[serde(flatten)]
+    pub held: Held,
 }

@@ -1,6 +1,6 @@
 //! `decide`: whether a command is allowed, and what then happens.
 
-use super::command::{Actor, Command};
+use super::command::{Actor, Command, GrantChange};
 use super::draft::Draft;
 use super::event::{By, Event, LeaveReason};
 use super::state::{Room, Status};
@@ -58,15 +58,12 @@ pub(super) fn into_draft(
                 draft.record(Event::MeetingAdopted { creator, policy });
             }
         }
-        Command::RestoreGrants {
-            changes,
-            epoch,
-            rev,
-        } => {
-            let compared = draft.room().epoch == *epoch && draft.room().rev == *rev;
-            // Also what the room holds already: SQL follows the events, and may hold something else.
-            if compared && !changes.is_empty() {
-                let changes = changes.clone();
+        Command::RestoreGrants { changes } => {
+            let grants = &draft.room().grants;
+            let is_news =
+                |it: &&GrantChange| it.held.is_newer_than(grants.of(&it.user).held(it.role));
+            let changes: Vec<GrantChange> = changes.iter().filter(is_news).cloned().collect();
+            if !changes.is_empty() {
                 draft.record(Event::GrantsRestored { changes });
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Actor, GrantChange};
+use crate::domain::grant::Stamp;
 use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, UserId};
 use crate::domain::participant::{Connection, LostConnection, MediaChanges, Participant, Profile};
 use crate::domain::policy::RoomPolicy;
@@ -161,6 +162,8 @@ pub enum Event {
         role: Role,
         /// Since when; the order of succession.
         since: Timestamp,
+        /// Its place among all changes of roles.
+        stamp: Stamp,
         /// By whom.
         by: By,
     },
@@ -170,10 +173,12 @@ pub enum Event {
         user: UserId,
         /// Which.
         role: Role,
+        /// Its place among all changes of roles.
+        stamp: Stamp,
         /// By whom.
         by: By,
     },
-    /// Some grants are again what SQL holds; they could not be made durable.
+    /// Some grants are again what SQL holds: they could not be made durable, or the store had lost them.
     GrantsRestored {
         /// Those that may have changed.
         changes: Vec<GrantChange>,

@@ -24,16 +24,23 @@ pub(super) fn change(
         return Ok(());
     }
     let by = by(draft.room(), actor);
+    let stamp = draft.room().grants.newest().next(now);
     let (user, role) = (target.clone(), change.role);
     draft.record(if change.grant {
         Event::RoleGranted {
             user,
             role,
             since: now,
+            stamp,
             by,
         }
     } else {
-        Event::RoleRevoked { user, role, by }
+        Event::RoleRevoked {
+            user,
+            role,
+            stamp,
+            by,
+        }
     });
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::draft::Draft;
 use super::event::{Event, HostChangeCause};
 use super::state::{HostSeat, Room, Status};
 use crate::domain::id::UserId;
+use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
 
 /// Brings the host's place in line with who is in the room. Runs after every command.
@@ -63,7 +64,7 @@ fn succeed(draft: &mut Draft) {
 fn successor(room: &Room) -> Option<UserId> {
     room.participants()
         .filter_map(|participant| {
-            let since = room.grants.of(&participant.user).co_host?;
+            let since = room.grants.of(&participant.user).since(Role::CoHost)?;
             Some((
                 participant.lost.is_some(),
                 since,

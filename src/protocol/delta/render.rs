@@ -122,7 +122,7 @@ impl Rendering<'_> {
             }
             Event::ParticipantLeft { user, reason } => self.left(user, *reason),
             Event::RoleGranted { user, role, by, .. } => self.role(user, *role, true, by),
-            Event::RoleRevoked { user, role, by } => self.role(user, *role, false, by),
+            Event::RoleRevoked { user, role, by, .. } => self.role(user, *role, false, by),
             Event::HostVacated { deadline } => {
                 self.roles_unclear = true;
                 let payload = self.object(&format!("\"deadline\":\"{}\"", rfc3339(*deadline)));

@@ -75,7 +75,7 @@ pub(super) fn fields(room: &Room) -> Result<Vec<String>, StoreError> {
         let field = format!("{PARTICIPANT}{}", participant.user);
         change.set(field, json(&**participant)?);
     }
-    for (user, grant) in room.grants.iter() {
+    for (user, grant) in room.grants.by_user() {
         change.set(format!("{GRANT}{user}"), json(grant)?);
     }
     Ok(change.set)

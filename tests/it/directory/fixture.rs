@@ -8,6 +8,7 @@ use sea_orm::sqlx::{self, AssertSqlSafe, Connection, PgConnection, SqliteConnect
 use tokio_util::task::TaskTracker;
 use usher::clock::{Clock, SystemClock};
 use usher::db::{DbOptions, SqlDirectory};
+use usher::domain::grant::{Held, Stamp};
 use usher::domain::id::{Epoch, RoomId, RoomKey, TenantId, UserId};
 use usher::domain::meeting::Meeting;
 use usher::domain::policy::MeetingSettings;
@@ -215,15 +216,21 @@ pub(super) fn granted(user: &str, role: Role, since: u64) -> LedgerEntry {
     LedgerEntry::Grant {
         user: id(user),
         role,
-        since: Some(Timestamp(since)),
+        held: Held {
+            since: Some(Timestamp(since)),
+            stamp: Stamp(since),
+        },
     }
 }
 
-pub(super) fn revoked(user: &str, role: Role) -> LedgerEntry {
+pub(super) fn revoked(user: &str, role: Role, at: u64) -> LedgerEntry {
     LedgerEntry::Grant {
         user: id(user),
         role,
-        since: None,
+        held: Held {
+            since: None,
+            stamp: Stamp(at),
+        },
     }
 }
 

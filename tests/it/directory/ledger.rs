@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use usher::domain::grant::{Held, Stamp};
 use usher::domain::id::Epoch;
 use usher::domain::role::Role;
 use usher::domain::time::Timestamp;
@@ -15,6 +16,7 @@ use super::on_both;
 on_both!(
     role_is_held_until_it_is_revoked,
     last_word_on_a_role_counts,
+    change_that_comes_late_does_not_undo_a_later_one,
     storm_of_changes_ends_as_if_one_by_one,
     grants_stay_in_their_room_and_tenant,
     claim_makes_a_record_and_keeps_an_existing_one,
@@ -38,17 +40,17 @@ async fn role_is_held_until_it_is_revoked(f: Fixture) {
     let other = f.another(|_| {}).await;
     let bob = other.grants(&key).await.unwrap().of(&id("bob"));
     assert_eq!(
-        (bob.host, bob.co_host),
+        (bob.since(Role::Host), bob.since(Role::CoHost)),
         (Some(Timestamp(5)), Some(Timestamp(6)))
     );
     f.directory
-        .record(&key, vec![revoked("bob", Role::Host)])
+        .record(&key, vec![revoked("bob", Role::Host, 7)])
         .await
         .unwrap();
     assert_eq!(f.grant_since("bob", Role::Host).await, None);
     assert_eq!(f.grant_since("bob", Role::CoHost).await, Some(Timestamp(6)));
     f.directory
-        .record(&key, vec![revoked("eve", Role::Host)])
+        .record(&key, vec![revoked("eve", Role::Host, 8)])
         .await
         .unwrap();
 }
@@ -57,10 +59,10 @@ async fn last_word_on_a_role_counts(f: Fixture) {
     let key = room("room");
     let entries = vec![
         granted("bob", Role::Host, 1),
-        revoked("bob", Role::Host),
+        revoked("bob", Role::Host, 2),
         granted("bob", Role::Host, 3),
         granted("eve", Role::Host, 4),
-        revoked("eve", Role::Host),
+        revoked("eve", Role::Host, 5),
     ];
     f.directory.record(&key, entries).await.unwrap();
     assert_eq!(f.grant_since("bob", Role::Host).await, Some(Timestamp(3)));
@@ -70,6 +72,32 @@ async fn last_word_on_a_role_counts(f: Fixture) {
         .await
         .unwrap();
     assert_eq!(f.grant_since("bob", Role::Host).await, Some(Timestamp(9)));
+}
+
+/// Two nodes have changed the same roles, and the first of them is the last to reach the database.
+async fn change_that_comes_late_does_not_undo_a_later_one(f: Fixture) {
+    let key = room("room");
+    let slow = f.another(|_| {}).await;
+    let later = vec![
+        revoked("bob", Role::Host, 5),
+        granted("cy", Role::Host, 5),
+        revoked("dee", Role::CoHost, 5),
+    ];
+    f.directory.record(&key, later).await.unwrap();
+    let earlier = vec![
+        granted("bob", Role::Host, 4),
+        revoked("cy", Role::Host, 4),
+        granted("dee", Role::CoHost, 4),
+        granted("eve", Role::Host, 4),
+    ];
+    slow.record(&key, earlier).await.unwrap();
+    for directory in [f.directory.clone(), slow] {
+        let grants = directory.grants(&key).await.unwrap();
+        let hosts = ["bob", "cy", "eve"].map(|name| grants.of(&id(name)).since(Role::Host));
+        assert_eq!(hosts, [None, Some(Timestamp(5)), Some(Timestamp(4))]);
+        assert_eq!(grants.of(&id("dee")).since(Role::CoHost), None);
+        assert_eq!(grants.newest(), Stamp(5));
+    }
 }
 
 /// Many calls at once, so that they share transactions of every size.
@@ -93,10 +121,12 @@ async fn storm_of_changes_ends_as_if_one_by_one(f: Fixture) {
         let since = (random(3) > 0).then_some(Timestamp(number));
         model.insert((place, user, role), since);
         let user = id(&format!("user-{user}"));
+        let stamp = Stamp(number);
+        let held = Held { since, stamp };
         let mut row = audit(&format!("change-{number}"));
         row.rev = Some(number);
         let entries = vec![
-            LedgerEntry::Grant { user, role, since },
+            LedgerEntry::Grant { user, role, held },
             LedgerEntry::Audit(row),
         ];
         let (directory, key) = (f.directory.clone(), room(&format!("room-{place}")));
@@ -143,7 +173,7 @@ async fn grants_stay_in_their_room_and_tenant(f: Fixture) {
     for other in [room("other"), room_of("other", "room")] {
         assert_eq!(f.directory.grants(&other).await.unwrap().iter().count(), 0);
         f.directory
-            .record(&other, vec![revoked("bob", Role::Host)])
+            .record(&other, vec![revoked("bob", Role::Host, 9)])
             .await
             .unwrap();
     }

@@ -212,7 +212,7 @@ async fn each_role_change_is_written_together_with_its_row_of_the_audit() {
         LedgerEntry::Grant {
             user: whose,
             role,
-            since,
+            held,
         },
         LedgerEntry::Audit(row),
     ] = &asked[0][..]
@@ -220,7 +220,7 @@ async fn each_role_change_is_written_together_with_its_row_of_the_audit() {
         panic!("{asked:?}")
     };
     assert_eq!(
-        (whose, *role, *since),
+        (whose, *role, held.since),
         (&user("bob"), Role::CoHost, Some(START))
     );
     assert_eq!(

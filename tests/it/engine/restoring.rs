@@ -9,7 +9,7 @@ use super::durability::grants_a_role;
 use crate::support::directory::Verdict;
 use crate::support::node::World;
 use crate::support::people::{
-    MAKE_COHOST, MAKE_HOST, REMOVE_HOST, change_role, is_cohost, is_host, mute, user,
+    MAKE_COHOST, MAKE_HOST, REMOVE_COHOST, REMOVE_HOST, change_role, is_cohost, is_host, mute, user,
 };
 use crate::support::store::{BreakableStore, Mood};
 use crate::support::{settled, within};
@@ -389,4 +389,32 @@ async fn a_removal_that_sql_has_yet_to_hear_of_is_not_taken_back() {
         "acked, durable, and back"
     );
     assert_eq!(one.room().await, two.room().await);
+}
+
+/// Ann makes Bob a co-host on node 1, Zoe takes that back on node 2, and node 1 is the last to reach
+/// SQL.
+#[tokio::test(start_paused = true)]
+async fn roles_that_reach_sql_in_another_order_end_as_they_were_decided() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("zoe").await.unwrap();
+    one.changes_role("ann", "zoe", MAKE_HOST).await.unwrap();
+    let before = world.directory.asked().len();
+    world.directory.holds_writes();
+    let granted = one.asks_for_role("ann", "bob", MAKE_COHOST);
+    world.directory.was_asked(before + 1).await;
+    settled().await;
+    let revoked = two.asks_for_role("zoe", "bob", REMOVE_COHOST);
+    world.directory.was_asked(before + 2).await;
+    world.directory.says(Verdict::Overtaken);
+    world.directory.says(Verdict::Kept);
+    two.answer(revoked).await.unwrap();
+    world.directory.says(Verdict::Kept);
+    one.answer(granted).await.unwrap();
+    assert!(!is_cohost(&one.room().await, "bob"));
+    assert!(
+        !world.directory.holds_grant(&world.key, "bob", Role::CoHost),
+        "a co-host again after the next restart"
+    );
 }

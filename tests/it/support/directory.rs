@@ -27,6 +27,8 @@ pub(crate) enum Verdict {
     Lost,
     /// It is durable, but the answer got lost, so that it looks like a failure.
     Unheard,
+    /// Nothing is said yet: the write that was asked for next ends before it.
+    Overtaken,
 }
 
 #[derive(Debug, Default)]
@@ -140,12 +142,9 @@ impl TestDirectory {
         let mut truth = self.truth();
         for entry in &entries {
             match entry {
-                LedgerEntry::Grant { user, role, since } => {
-                    truth
-                        .grants
-                        .entry(key.clone())
-                        .or_default()
-                        .set(user, *role, *since);
+                LedgerEntry::Grant { user, role, held } => {
+                    let grants = truth.grants.entry(key.clone()).or_default();
+                    grants.merge(user, *role, *held);
                 }
                 LedgerEntry::Claim { creator, at } => {
                     let mut claimed = meeting(key, creator.as_str());
@@ -209,20 +208,21 @@ impl Directory for TestDirectory {
 
     async fn record(&self, key: &RoomKey, entries: Vec<LedgerEntry>) -> Result<(), DirectoryError> {
         self.asked.send_modify(|asked| asked.push(entries.clone()));
-        let mut verdicts = self.verdicts.lock().await;
-        let verdict = match self.mood().verdict {
-            Some(verdict) => verdict,
-            None => verdicts.recv().await.expect("the sender is in self"),
-        };
-        match verdict {
-            Verdict::Kept => self.keep(key, entries),
-            Verdict::Lost => return Err(down()),
-            Verdict::Unheard => {
-                self.keep(key, entries);
-                return Err(down());
+        loop {
+            let mut verdicts = self.verdicts.lock().await;
+            let verdict = match self.mood().verdict {
+                Some(verdict) => verdict,
+                None => verdicts.recv().await.expect("the sender is in self"),
+            };
+            if verdict != Verdict::Lost && verdict != Verdict::Overtaken {
+                self.keep(key, entries.clone());
+            }
+            match verdict {
+                Verdict::Kept => return Ok(()),
+                Verdict::Lost | Verdict::Unheard => return Err(down()),
+                Verdict::Overtaken => {}
             }
         }
-        Ok(())
     }
 
     fn is_writable(&self) -> bool {

@@ -18,6 +18,10 @@ pub(crate) const REMOVE_HOST: RoleChange = RoleChange {
     role: Role::Host,
     grant: false,
 };
+pub(crate) const REMOVE_COHOST: RoleChange = RoleChange {
+    role: Role::CoHost,
+    grant: false,
+};
 pub(crate) const MAKE_COHOST: RoleChange = RoleChange {
     role: Role::CoHost,
     grant: true,
