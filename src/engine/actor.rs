@@ -116,7 +116,12 @@ impl RoomActor {
     }
 
     async fn serve(self, loaded: Opening) {
-        let Opening { room, feed, stale } = loaded;
+        let Opening {
+            room,
+            feed,
+            stale,
+            ahead,
+        } = loaded;
         let Self {
             key,
             parts,
@@ -147,6 +152,9 @@ impl RoomActor {
             hold_until: None,
             feed: Some(feed),
         };
+        if ahead {
+            room.reconcile_later();
+        }
         room.settle_in().await;
         let mut waiting = Vec::new();
         loop {
@@ -205,6 +213,8 @@ struct Opening {
     /// Whether the store held an older room, from before a restart or a failover, or had not heard of
     /// the end that SQL knows.
     stale: bool,
+    /// Whether the store knows of roles that SQL does not: somebody is writing them, or has died before.
+    ahead: bool,
 }
 
 /// The next commit of another node; never while there is no feed.
@@ -241,14 +251,19 @@ async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
     };
     let fresh = Room::new(key.clone(), parts.ids.epoch(), policy, authority);
     match parts.store.open(parts.ids.node(), &fresh).await {
-        Ok(Opened { room, feed }) => Ok(Opening {
-            stale: (room.epoch == fresh.epoch && room != fresh)
-                || (ended && !room.is_ended())
-                // SQL was asked first, and is told last: it knows nothing that the store did not.
-                || grants.newer_than(&room.grants).next().is_some(),
-            room,
-            feed,
-        }),
+        Ok(Opened { room, feed }) => {
+            // SQL was asked first, and is told last: it knows nothing that the store did not.
+            let behind = grants.newer_than(&room.grants).next().is_some();
+            let ahead = room.grants.newer_than(&grants).next().is_some();
+            Ok(Opening {
+                stale: behind
+                    || (room.epoch == fresh.epoch && room != fresh)
+                    || (ended && !room.is_ended()),
+                ahead,
+                room,
+                feed,
+            })
+        }
         Err(error) => {
             tracing::warn!(room.id = %key, %error, "cannot open the room");
             Err(STORE_DOWN)
@@ -309,6 +324,8 @@ impl Loaded {
         let wanting = !self.to_undo.is_empty()
             || self.in_doubt
             || self.to_reassert
+            || self.to_reopen
+            || !self.returning.is_empty()
             || self.stale
             || self.feed.is_none();
         let again = self.retry_at.filter(|_| wanting);
@@ -433,6 +450,7 @@ impl Loaded {
         if self.feed.is_none() {
             self.reopen().await;
         }
+        self.bring_back().await;
         if self.in_doubt {
             self.look_again().await;
         }

@@ -26,7 +26,10 @@ pub(super) const fn changes_authority(command: &Command) -> bool {
 
 /// Whether the command that caused this event is acknowledged only once SQL has it.
 pub(super) const fn is_durable(event: &Event) -> bool {
-    matches!(event, Event::RoleGranted { .. } | Event::RoleRevoked { .. })
+    matches!(
+        event,
+        Event::RoleGranted { .. } | Event::RoleRevoked { .. } | Event::RoleAffirmed { .. }
+    )
 }
 
 /// What SQL is told of a commit, in order.
@@ -77,7 +80,8 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             row.target = Some(creator.clone());
             entries.push(LedgerEntry::Audit(row));
         }
-        Event::MeetingAdopted { .. }
+        Event::RoleAffirmed { .. }
+        | Event::MeetingAdopted { .. }
         | Event::ParticipantJoined { .. }
         | Event::ConnectionAttached { .. }
         | Event::ConnectionDetached { .. }
@@ -155,6 +159,8 @@ pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, 
         {
             let (since, stamp) = (None, *stamp);
             one = Some((user, *role, Held { since, stamp }));
+        } else if let Event::RoleAffirmed { user, role, held } = event {
+            one = Some((user, *role, *held));
         } else if let Event::GrantsRestored { changes } = event {
             restored = changes;
         }

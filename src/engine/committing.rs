@@ -8,10 +8,8 @@ use super::directory::LedgerEntry;
 use super::registry::{Message, Request};
 use super::reply::{Answer, Outcome, ReplyTo};
 use super::store::{Appended, StoreError};
-use crate::domain::id::UserId;
 use crate::domain::policy::UncreatedRooms;
 use crate::domain::refusal::Refusal;
-use crate::domain::role::Role;
 use crate::domain::room::{Actor, Command, Commit, Draft, Room};
 use crate::domain::time::Timestamp;
 
@@ -88,6 +86,9 @@ impl Loaded {
                 self.sink.refresh(self.replica.room(), connection);
                 continue;
             }
+            if is_about_the_dead(&message.request) {
+                self.reconcile_later();
+            }
             if matches!(message.request, Request::Reassert) {
                 self.reopen().await;
                 continue;
@@ -128,16 +129,14 @@ impl Loaded {
                         Freshness::Unknown => break,
                     }
                 }
-                let repeated = repeated(&requests, &outcomes);
-                self.finish(None, &repeated, join(replies, outcomes));
+                self.finish(None, join(replies, outcomes));
                 return Fate::Unchanged;
             };
             let commit = Arc::new(commit);
             match self.parts.store.append(&commit, &after).await {
                 Ok(Appended::Accepted) => {
                     self.replica.advance(after);
-                    let repeated = repeated(&requests, &outcomes);
-                    self.finish(Some(commit), &repeated, join(replies, outcomes));
+                    self.finish(Some(commit), join(replies, outcomes));
                     return Fate::Committed;
                 }
                 Ok(Appended::Conflict(missed)) => {
@@ -170,7 +169,8 @@ impl Loaded {
                 }
             })
             .collect();
-        self.finish(None, &[], refused);
+        self.pause();
+        self.finish(None, refused);
         Fate::Refused
     }
 
@@ -221,8 +221,7 @@ impl Loaded {
                         .map(|()| outcome_of(command)),
                 };
                 let caused = draft.events().get(before..).unwrap_or_default();
-                let repeats = outcome.is_ok() && caused.is_empty() && role_of(request).is_some();
-                (outcome, repeats || caused.iter().any(authority::is_durable))
+                (outcome, caused.iter().any(authority::is_durable))
             })
             .collect();
         (draft, outcomes)
@@ -230,12 +229,7 @@ impl Loaded {
 
     /// Tells everybody: the commit to the members, the answers to those who asked. What must be
     /// durable first is answered when SQL has it.
-    fn finish(
-        &mut self,
-        commit: Option<Arc<Commit>>,
-        repeated: &[(UserId, Role)],
-        decided: Vec<Decided>,
-    ) {
+    fn finish(&mut self, commit: Option<Arc<Commit>>, decided: Vec<Decided>) {
         let rev = self.room().rev;
         let mut now = Vec::with_capacity(decided.len());
         let mut later = Vec::new();
@@ -254,7 +248,7 @@ impl Loaded {
         self.sink
             .publish(self.replica.room(), commit.as_deref(), now);
         self.note_emptiness();
-        self.record(commit, repeated, later);
+        self.record(commit, later);
     }
 
     pub(super) fn note_emptiness(&mut self) {
@@ -304,13 +298,15 @@ const fn is_change(request: &Request) -> bool {
     )
 }
 
-/// Roles that commands asked for and that were so already.
-fn repeated(requests: &[Request], outcomes: &[DraftOutcome]) -> Vec<(UserId, Role)> {
-    let decided = requests.iter().zip(outcomes);
-    decided
-        .filter(|(_, (outcome, waits))| outcome.is_ok() && *waits)
-        .filter_map(|(r, _)| role_of(r))
-        .collect()
+/// Whether nodes are gone, which may not have told SQL of their last commits.
+const fn is_about_the_dead(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Change {
+            command: Command::LoseNodes { .. } | Command::LoseStrangers { .. },
+            ..
+        }
+    )
 }
 
 type DraftOutcome = (Result<Outcome, Refusal>, bool);
@@ -332,19 +328,6 @@ const fn decided(reply: ReplyTo, outcome: Result<Outcome, Refusal>) -> Decided {
         reply,
         outcome,
         durable: false,
-    }
-}
-
-/// The role that a request is about, if it is about one.
-fn role_of(request: &Request) -> Option<(UserId, Role)> {
-    if let Request::Change {
-        command: Command::ChangeRole { target, change },
-        ..
-    } = request
-    {
-        Some((target.clone(), change.role))
-    } else {
-        None
     }
 }
 

@@ -1,6 +1,5 @@
 //! What SQL has to know: before anybody sees it, or before it is acknowledged.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -12,8 +11,7 @@ use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
 use crate::domain::grant::{Grants, Held};
-use crate::domain::id::{Revision, UserId};
-use crate::domain::role::Role;
+use crate::domain::id::Revision;
 use crate::domain::room::{Actor, Command, Commit, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
@@ -79,29 +77,12 @@ impl Loaded {
         .await;
     }
 
-    /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits: a
-    /// repeated grant must not be acknowledged before the grant that it repeats.
-    pub(super) fn record(
-        &mut self,
-        commit: Option<Arc<Commit>>,
-        repeated: &[(UserId, Role)],
-        replies: Vec<(ReplyTo, Outcome)>,
-    ) {
-        let mut entries = commit
+    /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits.
+    pub(super) fn record(&mut self, commit: Option<Arc<Commit>>, replies: Vec<(ReplyTo, Outcome)>) {
+        let entries = commit
             .as_deref()
             .map(authority::entries)
             .unwrap_or_default();
-        // Whoever made the role that a command repeats may still be writing it, on any node.
-        let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
-        let written: BTreeSet<(&UserId, Role)> = authority::changed_roles(events)
-            .map(|(user, role, _)| (user, role))
-            .collect();
-        for (user, role) in repeated {
-            let held = self.room().grants.of(user).held(*role);
-            if held != Held::default() && !written.contains(&(user, *role)) {
-                entries.push(authority::grant_entry((user, *role, held)));
-            }
-        }
         if !entries.is_empty() || !replies.is_empty() {
             self.write(commit, entries, replies);
         }
@@ -147,10 +128,12 @@ impl Loaded {
                 let lost = authority::changed_roles(events)
                     .map(|(user, role, held)| ((user.clone(), role), held.stamp));
                 self.to_undo.extend(lost);
+                if commit.is_none() {
+                    self.reconcile_later();
+                }
             }
         }
-        // A repeated command made nothing of its own: it is as durable as what it repeats.
-        let durable = result.is_ok() && (commit.is_some() || self.to_undo.is_empty());
+        let durable = result.is_ok();
         if let Some(commit) = &commit
             && durable
         {
@@ -171,12 +154,9 @@ impl Loaded {
         self.undo(false).await;
     }
 
-    /// While SQL was being told of a commit, the store may have lost it, and another node begun the room
-    /// again without it. What was acknowledged is then done once more.
+    /// While SQL was being told of a commit, the store may have lost it, and the room gone on without it.
+    /// What was acknowledged is then done once more.
     async fn make_good(&mut self, commit: &Commit) {
-        if commit.epoch == self.room().epoch {
-            return;
-        }
         let mut made = Grants::default();
         authority::fold(&mut made, &commit.events);
         if self.restore(&made).await == Fate::Refused {
@@ -221,6 +201,9 @@ impl Loaded {
     }
 
     /// What SQL held before the writes that failed, as the change that comes next after each.
+    ///
+    /// Of other nodes' changes it is believed that they are durable as soon as they are heard of. SQL is
+    /// not asked: it may be about to acknowledge what it does not hold yet.
     fn before_failures(&self) -> Grants {
         let undone = self.to_undo.iter().map(|((user, role), failed)| {
             let since = self.confirmed.of(user).since(*role);

@@ -54,7 +54,7 @@ impl Loaded {
         self.note_emptiness();
         if commit.id.node == self.parts.ids.node() {
             // Ours after all: the store had taken it, but we never heard so. SQL has not.
-            self.record(Some(commit.clone()), &[], Vec::new());
+            self.record(Some(commit.clone()), Vec::new());
         } else {
             authority::fold(&mut self.confirmed, &commit.events);
         }
@@ -111,6 +111,12 @@ impl Loaded {
         }
     }
 
+    /// Roles will be compared with SQL, once what is under way to it is there.
+    pub(super) fn reconcile_later(&mut self) {
+        let at = self.parts.clock.now().plus(RECONCILE_AFTER);
+        self.reconcile_at.get_or_insert(at);
+    }
+
     /// The replica starts again from what the store holds.
     fn start_from(&mut self, room: Room) {
         let before = self.room().clone();
@@ -118,7 +124,7 @@ impl Loaded {
         self.replica.advance(room);
         self.note_missing(&before);
         self.to_reassert = true;
-        self.reconcile_at = Some(self.parts.clock.now().plus(RECONCILE_AFTER));
+        self.reconcile_later();
         self.sink.resync(self.replica.room());
         self.note_emptiness();
     }

@@ -78,6 +78,7 @@ impl Loaded {
             | Event::MediaChanged { .. }
             | Event::RoleGranted { .. }
             | Event::RoleRevoked { .. }
+            | Event::RoleAffirmed { .. }
             | Event::GrantsRestored { .. }
             | Event::HostVacated { .. }
             | Event::HostChanged { .. }

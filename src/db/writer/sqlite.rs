@@ -14,8 +14,11 @@ use std::sync::Arc;
 use sea_orm::sqlx::sqlite::{SqliteArguments, SqliteConnection};
 use sea_orm::sqlx::{self, Arguments, AssertSqlSafe, Encode, Row, Sqlite, Type};
 
-use super::flush::{AuditLine, Flush, MeetingRow};
+use super::flush::{AuditLine, Flush, GrantChange, MeetingRow};
 use crate::db::failure::Failure;
+
+/// A statement takes 32,766 values at most (`SQLITE_MAX_VARIABLE_NUMBER`); the longest row has 13.
+const MAX_ROWS: usize = 2_048;
 
 const MEETING_COLUMNS: &str = "tenant, id, created_by, creator_name, description, starts_at, \
                                created_at, updated_at, ended_at, settings";
@@ -129,14 +132,20 @@ impl Script {
         if flush.grants.is_empty() {
             return Ok(());
         }
-        let changes = flush.settled_grants();
+        for changes in flush.settled_grants().chunks(MAX_ROWS) {
+            self.roles(changes)?;
+        }
+        Ok(())
+    }
+
+    fn roles(&mut self, changes: &[GrantChange<'_>]) -> Result<(), Failure> {
         // unlike an upsert, a replacement needs no journal to undo half of the statement
         self.sql.push_str(
             "INSERT OR REPLACE INTO grants \
              (tenant, meeting_id, user_id, role, since, held, stamp) SELECT * FROM (",
         );
         let blank = self.rows(changes.len(), 7);
-        for change in &changes {
+        for change in changes {
             self.text(change.key.tenant.as_str())?;
             self.text(change.key.room.as_str())?;
             self.text(change.user.as_str())?;
@@ -155,14 +164,18 @@ impl Script {
     }
 
     fn audit(&mut self, flush: &Flush<'_>) -> Result<(), Failure> {
-        if flush.audit.is_empty() {
-            return Ok(());
+        for lines in flush.audit.chunks(MAX_ROWS) {
+            self.audit_lines(lines)?;
         }
+        Ok(())
+    }
+
+    fn audit_lines(&mut self, lines: &[AuditLine<'_>]) -> Result<(), Failure> {
         self.sql.push_str("INSERT OR IGNORE INTO audit (");
         self.sql.push_str(AUDIT_COLUMNS);
         self.sql.push_str(") SELECT * FROM (");
-        let blank = self.rows(flush.audit.len(), 13);
-        for line in &flush.audit {
+        let blank = self.rows(lines.len(), 13);
+        for line in lines {
             self.audit_line(line)?;
         }
         self.fill(blank)?;

@@ -58,6 +58,9 @@ impl Room {
                 let (since, stamp) = (None, *stamp);
                 Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
             }
+            Event::RoleAffirmed { user, role, held } => {
+                Arc::make_mut(&mut self.grants).merge(user, *role, *held);
+            }
             Event::GrantsRestored { changes } => {
                 let grants = Arc::make_mut(&mut self.grants);
                 for GrantChange { user, role, held } in changes {
@@ -114,7 +117,7 @@ impl Room {
     }
 
     /// The same, when it is not clear who became a host.
-    fn take_host_seat(&mut self) {
+    pub(super) fn take_host_seat(&mut self) {
         if self.host_seat == HostSeat::NeverTaken && self.hosts_present().next().is_some() {
             self.host_seat = HostSeat::Taken;
         }

@@ -65,6 +65,7 @@ pub(super) fn into_draft(
             let changes: Vec<GrantChange> = changes.iter().filter(is_news).cloned().collect();
             if !changes.is_empty() {
                 draft.record(Event::GrantsRestored { changes });
+                succession::after_restoring(draft, now);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Actor, GrantChange};
-use crate::domain::grant::Stamp;
+use crate::domain::grant::{Held, Stamp};
 use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, UserId};
 use crate::domain::participant::{Connection, LostConnection, MediaChanges, Participant, Profile};
 use crate::domain::policy::RoomPolicy;
@@ -177,6 +177,16 @@ pub enum Event {
         stamp: Stamp,
         /// By whom.
         by: By,
+    },
+    /// A role was granted or revoked again. Nobody sees a difference; but whoever made it so before, and
+    /// learns that SQL did not take it, has to leave it as it is.
+    RoleAffirmed {
+        /// Whose.
+        user: UserId,
+        /// Which.
+        role: Role,
+        /// As before, but for the stamp.
+        held: Held,
     },
     /// Some grants are again what SQL holds: they could not be made durable, or the store had lost them.
     GrantsRestored {

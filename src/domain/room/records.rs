@@ -110,6 +110,7 @@ impl Room {
         room.head = None;
         room.creator = creator.or(room.creator);
         room.grants = Arc::new(grants);
+        room.take_host_seat();
         room
     }
 }
@@ -148,6 +149,7 @@ impl<'a> Touched<'a> {
                 self.summary = true;
                 self.grants.push(user);
             }
+            Event::RoleAffirmed { user, .. } => self.grants.push(user),
             Event::GrantsRestored { changes } => {
                 self.summary = true;
                 self.grants

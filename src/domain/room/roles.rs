@@ -5,6 +5,7 @@ use super::decide::by;
 use super::draft::Draft;
 use super::event::Event;
 use super::state::Room;
+use crate::domain::grant::Held;
 use crate::domain::id::UserId;
 use crate::domain::permission::{self, Action};
 use crate::domain::refusal::{Refusal, RoleChange};
@@ -19,14 +20,17 @@ pub(super) fn change(
     now: Timestamp,
 ) -> Result<(), Refusal> {
     check(draft.room(), actor, target, change)?;
-    let held = draft.room().grants.of(target).since(change.role).is_some();
-    if held == change.grant || (change.role == Role::Host && draft.room().is_creator(target)) {
+    if change.role == Role::Host && draft.room().is_creator(target) {
         return Ok(());
     }
     let by = by(draft.room(), actor);
     let stamp = draft.room().grants.newest().next(now);
+    let since = draft.room().grants.of(target).since(change.role);
     let (user, role) = (target.clone(), change.role);
-    draft.record(if change.grant {
+    draft.record(if since.is_some() == change.grant {
+        let held = Held { since, stamp };
+        Event::RoleAffirmed { user, role, held }
+    } else if change.grant {
         Event::RoleGranted {
             user,
             role,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::state::Authority;
 use super::*;
-use crate::domain::grant::Grants;
+use crate::domain::grant::{Grants, Held, Stamp};
 use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
@@ -236,8 +236,74 @@ fn host_and_cohost_are_independent_flags() {
 fn granting_again_changes_nothing() {
     let mut table = Table::of_three();
     table.change("ann", "bob", MAKE_COHOST).unwrap();
-    assert_eq!(table.change("ann", "bob", MAKE_COHOST), Ok(vec![]));
-    assert_eq!(table.change("ann", "cy", REMOVE_COHOST), Ok(vec![]));
+    for (target, change) in [("bob", MAKE_COHOST), ("cy", REMOVE_COHOST)] {
+        let before = table.room.grants.of(&user(target)).held(Role::CoHost);
+        let events = table.change("ann", target, change).unwrap();
+        assert!(
+            matches!(events[..], [Event::RoleAffirmed { .. }]),
+            "{events:?}"
+        );
+        let after = table.room.grants.of(&user(target)).held(Role::CoHost);
+        assert_eq!(before.since, after.since);
+        assert!(
+            after.stamp > before.stamp,
+            "whoever undoes the first lets go"
+        );
+    }
+    table.change("ann", "bob", MAKE_HOST).unwrap();
+    let creators = table.change("bob", "ann", MAKE_HOST);
+    assert_eq!(creators, Ok(vec![]), "no grant makes a creator host");
+}
+
+/// What SQL says may be older than what the room knows, and newer.
+#[test]
+fn a_role_is_restored_unless_the_room_knows_a_later_change() {
+    let mut table = Table::of_three();
+    table.change("ann", "bob", MAKE_COHOST).unwrap();
+    let known = table.room.grants.of(&user("bob")).held(Role::CoHost);
+    let restored = |stamp| Command::RestoreGrants {
+        changes: vec![GrantChange {
+            user: user("bob"),
+            role: Role::CoHost,
+            held: Held { since: None, stamp },
+        }],
+    };
+    assert_eq!(
+        table.run(&Actor::System, &restored(Stamp(known.stamp.0 - 1))),
+        Ok(vec![])
+    );
+    assert!(table.is_cohost("bob"));
+    table
+        .run(&Actor::System, &restored(known.stamp.successor()))
+        .unwrap();
+    assert!(!table.is_cohost("bob"));
+    table.change("ann", "bob", MAKE_COHOST).unwrap();
+    let again = table.room.grants.of(&user("bob")).held(Role::CoHost);
+    assert!(again.stamp > known.stamp.successor());
+}
+
+/// Bob stands in and makes Cy host, which SQL does not take.
+#[test]
+fn an_undone_promotion_gives_the_acting_host_his_place_back_at_once() {
+    let mut table = Table::of_three();
+    table.change("ann", "bob", MAKE_COHOST).unwrap();
+    table.leave(1);
+    table.wait(60);
+    assert!(table.is_host("bob"), "he stands in");
+    let before = table.room.grants.clone();
+    table.change("bob", "cy", MAKE_HOST).unwrap();
+    assert!(table.is_host("cy") && !table.is_host("bob"));
+    let stamp = table.room.grants.newest().successor();
+    let held = Held {
+        since: before.of(&user("cy")).since(Role::Host),
+        stamp,
+    };
+    let (user, role) = (user("cy"), Role::Host);
+    let changes = vec![GrantChange { user, role, held }];
+    table
+        .run(&Actor::System, &Command::RestoreGrants { changes })
+        .unwrap();
+    assert!(table.is_host("bob") && !table.is_host("cy"));
 }
 
 #[test]

@@ -139,6 +139,7 @@ impl Rendering<'_> {
                 let payload = self.object(&body);
                 self.line(Audience::Everyone, server::MEETING_ENDED, payload);
             }
+            Event::RoleAffirmed { .. } => {}
             Event::MeetingClaimed { .. }
             | Event::MeetingAdopted { .. }
             | Event::GrantsRestored { .. } => self.roles_unclear = true,

@@ -418,3 +418,54 @@ async fn roles_that_reach_sql_in_another_order_end_as_they_were_decided() {
         "a co-host again after the next restart"
     );
 }
+
+/// Node 1 removes Bob's role and SQL does not answer; the same is asked of node 2 meanwhile, which
+/// acknowledges it. Then node 1 has to leave it as it is.
+#[tokio::test(start_paused = true)]
+async fn what_another_node_has_acknowledged_is_not_undone_by_the_one_that_failed() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("zoe").await.unwrap();
+    one.changes_role("ann", "zoe", MAKE_HOST).await.unwrap();
+    one.changes_role("ann", "bob", MAKE_COHOST).await.unwrap();
+    let before = world.directory.asked().len();
+    world.directory.holds_writes();
+    let failing = one.asks_for_role("ann", "bob", REMOVE_COHOST);
+    world.directory.was_asked(before + 1).await;
+    settled().await;
+    let repeated = two.asks_for_role("zoe", "bob", REMOVE_COHOST);
+    world.directory.was_asked(before + 2).await;
+    world.directory.says(Verdict::Overtaken);
+    world.directory.says(Verdict::Kept);
+    two.answer(repeated).await.unwrap();
+    world.directory.says(Verdict::Lost);
+    assert!(one.answer(failing).await.is_err());
+    world.directory.ends_writes(Verdict::Kept);
+    world.seconds_pass(5);
+    settled().await;
+    assert!(!is_cohost(&one.room().await, "bob"), "acked, and back");
+    assert!(!world.directory.holds_grant(&world.key, "bob", Role::CoHost));
+}
+
+/// Node 1 has made Bob a host and never told SQL, as if it had been killed between the two.
+#[tokio::test(start_paused = true)]
+async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    world.directory.holds_writes();
+    let _never_answered = one.asks_for_role("ann", "bob", MAKE_HOST);
+    world.directory.was_asked(1).await;
+    world.directory.says(Verdict::Overtaken);
+    two.joins("zoe").await.unwrap();
+    assert!(is_host(&two.room().await, "bob"));
+    world.seconds_pass(3);
+    world.directory.was_asked(2).await;
+    world.directory.says(Verdict::Kept);
+    settled().await;
+    assert!(
+        world.directory.holds_grant(&world.key, "bob", Role::Host),
+        "everybody sees a host who is none after a restart"
+    );
+}
