@@ -47,7 +47,7 @@ function row(nodes, size, what, costs) {
 }
 
 async function measure(nodes, size) {
-  const cluster = await Cluster.start({ nodes });
+  const cluster = await Cluster.start({ nodes, settings: { ROOMS__MAX_PARTICIPANTS: size + OPS } });
   const people = [];
   try {
     const random = new Random(`${nodes} ${size}`);

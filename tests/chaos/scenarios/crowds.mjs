@@ -64,8 +64,18 @@ async function row8_rollingRestartWith2000(world) {
   await rolling(world, 2_000);
 }
 
+/**
+ * The 99th percentile, as it typically is: of five series, the median. In one alone a pause of this
+ * process, which reads for a thousand people, would be all that there is to see.
+ */
+async function typicalLatency(speaker, readers) {
+  const found = [];
+  for (let series = 0; series < 5; series += 1) found.push(await latency(speaker, readers, 40));
+  return found.sort((a, b) => a - b)[2];
+}
+
 /** From the write of a command to the news of it at everybody, the 99th percentile. */
-async function latencies(speaker, readers, rounds) {
+async function latency(speaker, readers, rounds) {
   const took = [];
   for (let round = 0; round < rounds; round += 1) {
     const sent = now();
@@ -93,11 +103,11 @@ async function slowReader(world, size) {
   const people = await crowdOf(world, [id], size);
   try {
     const [speaker, slow, ...readers] = people;
-    const before = await latencies(speaker, readers, 100);
+    const before = await typicalLatency(speaker, readers);
     slow.stopReading();
     slow.wanted = false;
     const began = now();
-    const during = await latencies(speaker, readers, 100);
+    const during = await typicalLatency(speaker, readers);
     world.measure('p99 before, µs', before * 1_000);
     world.measure('p99 during, µs', during * 1_000);
     // Small news would take long to fill the kernel's buffers: names of the greatest length help.
