@@ -1,6 +1,7 @@
 //! Durable authority: which roles a user holds in a meeting, present or not.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -20,16 +21,22 @@ use super::time::Timestamp;
 pub struct Stamp(pub u64);
 
 impl Stamp {
-    /// The stamp of a change that follows on this one.
+    /// The stamp of a change that follows on this one. It leaves [`Self::undoing`] free.
     #[must_use]
     pub fn next(self, now: Timestamp) -> Self {
-        Self(now.0.saturating_mul(1_000)).max(self.successor())
+        Self(now.0.saturating_mul(1_000)).max(Self(self.0.saturating_add(2)))
     }
 
-    /// The least stamp after this one.
+    /// The stamp by which this change is undone: less than that of any change that follows on it.
     #[must_use]
-    pub const fn successor(self) -> Self {
+    pub const fn undoing(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+
+    /// How long ago that was.
+    #[must_use]
+    pub const fn age(self, now: Timestamp) -> Duration {
+        now.since(Timestamp(self.0 / 1_000))
     }
 }
 

@@ -41,6 +41,7 @@ enum Woken {
     Recorded(Pending, Result<(), DirectoryError>),
     Messages(usize),
     Foreign(Arc<Commit>),
+    Compared(Result<Grants, DirectoryError>),
     FeedEnded,
     Deadline,
 }
@@ -80,6 +81,8 @@ pub(super) struct Loaded {
     pub(super) to_reopen: bool,
     /// When to compare roles with SQL: what the store held may have been older.
     pub(super) reconcile_at: Option<Timestamp>,
+    /// SQL's answer to that, which is under way.
+    pub(super) asked: Option<BoxFuture<'static, Result<Grants, DirectoryError>>>,
     /// Whether the store may hold less authority than SQL does.
     pub(super) stale: bool,
     /// When to look who else has the room open.
@@ -147,6 +150,7 @@ impl RoomActor {
             to_reassert: false,
             to_reopen: false,
             reconcile_at: None,
+            asked: None,
             stale,
             count_at: None,
             hold_until: None,
@@ -164,6 +168,7 @@ impl RoomActor {
                 Woken::Messages(0) => break,
                 Woken::Messages(_) => room.handle(std::mem::take(&mut waiting)).await,
                 Woken::Foreign(commit) => room.follow(&commit).await,
+                Woken::Compared(known) => room.reconcile(known).await,
                 Woken::FeedEnded => room.reopen().await,
                 Woken::Deadline if room.may_close() => {
                     if room.forget().await {
@@ -221,6 +226,14 @@ struct Opening {
 async fn next(feed: &mut Option<mpsc::Receiver<Arc<Commit>>>) -> Option<Arc<Commit>> {
     match feed {
         Some(feed) => feed.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// SQL's answer; never while it was not asked.
+async fn answer_of<T>(asked: &mut Option<BoxFuture<'static, T>>) -> T {
+    match asked {
+        Some(answer) => answer.await,
         None => std::future::pending().await,
     }
 }
@@ -311,6 +324,7 @@ impl Loaded {
                 Woken::Recorded(pending, result)
             }
             commit = next(&mut self.feed) => commit.map_or(Woken::FeedEnded, Woken::Foreign),
+            known = answer_of(&mut self.asked) => Woken::Compared(known),
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
             () = timer => Woken::Deadline,
         }
@@ -462,7 +476,7 @@ impl Loaded {
             self.align().await;
         }
         if self.reconcile_at.is_some_and(|at| at <= now) {
-            self.reconcile().await;
+            self.ask_sql();
         }
         if self.count_at.is_some_and(|at| at <= now) {
             self.count_openers().await;

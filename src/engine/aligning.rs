@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::actor::Loaded;
+use super::authority;
 use super::committing::{Authority, Fate};
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
@@ -56,10 +57,16 @@ impl Loaded {
     /// when the room could not be told.
     pub(super) async fn exchange(&mut self, known: &Grants) -> bool {
         let held = (*self.room().grants).clone();
-        let unheard = held.newer_than(known);
-        let unheard = unheard.map(|(user, role, held)| (user.clone(), role, held));
-        self.tell(&unheard.collect());
-        self.confirmed.merge_all(known);
+        let (room, now) = (self.replica.room(), self.parts.clock.now());
+        let unheard = self.of_others(held.newer_than(known));
+        let told = unheard.iter().flat_map(|role| {
+            let row = authority::recovered_row(room, now, role);
+            [authority::grant_entry(role), row]
+        });
+        let told = told.collect();
+        self.tell(told);
+        let known_of_others = self.of_others(known.iter());
+        self.confirmed.merge_all(&known_of_others);
         if known.newer_than(&held).next().is_none() {
             return true;
         }

@@ -6,7 +6,8 @@ use super::directory::{AuditRow, LedgerEntry};
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::UserId;
 use crate::domain::role::Role;
-use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange};
+use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange, Room};
+use crate::domain::time::Timestamp;
 
 /// Whether the command may change durable authority and so needs a writable database.
 pub(super) const fn changes_authority(command: &Command) -> bool {
@@ -22,14 +23,6 @@ pub(super) const fn changes_authority(command: &Command) -> bool {
         | Command::AdoptMeeting { .. }
         | Command::RestoreGrants { .. } => false,
     }
-}
-
-/// Whether the command that caused this event is acknowledged only once SQL has it.
-pub(super) const fn is_durable(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::RoleGranted { .. } | Event::RoleRevoked { .. } | Event::RoleAffirmed { .. }
-    )
 }
 
 /// What SQL is told of a commit, in order.
@@ -80,8 +73,19 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             row.target = Some(creator.clone());
             entries.push(LedgerEntry::Audit(row));
         }
-        Event::RoleAffirmed { .. }
-        | Event::MeetingAdopted { .. }
+        Event::RoleAffirmed {
+            user,
+            role,
+            held,
+            by,
+        } => {
+            let granted = held.since.is_some();
+            let mut row = role_row(commit, user, *role, granted, by);
+            row.before = Some(Value::Bool(granted));
+            "repeated".clone_into(&mut row.cause);
+            entries.push(LedgerEntry::Audit(row));
+        }
+        Event::MeetingAdopted { .. }
         | Event::ParticipantJoined { .. }
         | Event::ConnectionAttached { .. }
         | Event::ConnectionDetached { .. }
@@ -94,12 +98,7 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
 }
 
 fn role_row(commit: &Commit, user: &UserId, role: Role, granted: bool, by: &By) -> AuditRow {
-    let action = if granted {
-        "role-granted"
-    } else {
-        "role-revoked"
-    };
-    let mut row = row(commit, by, action, "command");
+    let mut row = row(commit, by, action(granted), "command");
     row.target = Some(user.clone());
     row.role = Some(role);
     row.before = Some(Value::Bool(!granted));
@@ -119,6 +118,35 @@ fn row(commit: &Commit, by: &By, action: &str, cause: &str) -> AuditRow {
         cause: cause.to_owned(),
         epoch: Some(commit.epoch),
         rev: Some(commit.rev),
+    }
+}
+
+/// The row of a role that the room held and SQL had never heard of.
+pub(super) fn recovered_row(
+    room: &Room,
+    now: Timestamp,
+    (user, role, held): (&UserId, Role, Held),
+) -> LedgerEntry {
+    let granted = held.since.is_some();
+    LedgerEntry::Audit(AuditRow {
+        at: now,
+        actor: actor_label(&Actor::System),
+        action: action(granted).to_owned(),
+        target: Some(user.clone()),
+        role: Some(role),
+        before: None,
+        after: Some(Value::Bool(granted)),
+        cause: "recovered".to_owned(),
+        epoch: Some(room.epoch),
+        rev: Some(room.rev),
+    })
+}
+
+const fn action(granted: bool) -> &'static str {
+    if granted {
+        "role-granted"
+    } else {
+        "role-revoked"
     }
 }
 
@@ -159,7 +187,10 @@ pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, 
         {
             let (since, stamp) = (None, *stamp);
             one = Some((user, *role, Held { since, stamp }));
-        } else if let Event::RoleAffirmed { user, role, held } = event {
+        } else if let Event::RoleAffirmed {
+            user, role, held, ..
+        } = event
+        {
             one = Some((user, *role, *held));
         } else if let Event::GrantsRestored { changes } = event {
             restored = changes;

@@ -1,6 +1,7 @@
 //! A room's messages become commits: decided together, appended at the head, then told.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::actor::Loaded;
 use super::authority;
@@ -10,11 +11,14 @@ use super::reply::{Answer, Outcome, ReplyTo};
 use super::store::{Appended, StoreError};
 use crate::domain::policy::UncreatedRooms;
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{Actor, Command, Commit, Draft, Room};
+use crate::domain::room::{Actor, Command, Commit, Draft, Event, Room};
 use crate::domain::time::Timestamp;
 
 /// How often a commit is decided again on a head that moved, before the commands are refused.
 pub(super) const MAX_CONFLICTS: usize = 64;
+
+/// Longer than SQL may have been away before a node died that still had roles to tell it.
+const UNHEARD_FOR: Duration = Duration::from_secs(600);
 
 pub(super) const STORE_DOWN: Refusal = Refusal::Unavailable {
     reason: "The room store does not answer",
@@ -86,7 +90,9 @@ impl Loaded {
                 self.sink.refresh(self.replica.room(), connection);
                 continue;
             }
-            if is_about_the_dead(&message.request) {
+            let now = self.parts.clock.now();
+            let recent = self.room().grants.newest().age(now) < UNHEARD_FOR;
+            if recent && is_about_the_dead(&message.request) {
                 self.reconcile_later();
             }
             if matches!(message.request, Request::Reassert) {
@@ -221,7 +227,7 @@ impl Loaded {
                         .map(|()| outcome_of(command)),
                 };
                 let caused = draft.events().get(before..).unwrap_or_default();
-                (outcome, caused.iter().any(authority::is_durable))
+                (outcome, caused.iter().any(Event::is_change_of_role))
             })
             .collect();
         (draft, outcomes)

@@ -11,7 +11,8 @@ use super::directory::{DirectoryError, LedgerEntry};
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
 use crate::domain::grant::{Grants, Held};
-use crate::domain::id::Revision;
+use crate::domain::id::{Revision, UserId};
+use crate::domain::role::Role;
 use crate::domain::room::{Actor, Command, Commit, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
@@ -160,7 +161,7 @@ impl Loaded {
         let mut made = Grants::default();
         authority::fold(&mut made, &commit.events);
         if self.restore(&made).await == Fate::Refused {
-            self.reconcile_at = Some(self.parts.clock.now());
+            self.reconcile_later();
         }
     }
 
@@ -207,33 +208,38 @@ impl Loaded {
     fn before_failures(&self) -> Grants {
         let undone = self.to_undo.iter().map(|((user, role), failed)| {
             let since = self.confirmed.of(user).since(*role);
-            let stamp = failed.successor();
+            let stamp = failed.undoing();
             (user.clone(), *role, Held { since, stamp })
         });
         undone.collect()
     }
 
-    /// What SQL holds, as far as a snapshot tells: not what this node is still writing, nor what it
-    /// has to undo. Whatever else is new in it may be a commit of this node that it never heard of,
-    /// so SQL is told again.
+    /// What SQL holds, as far as a snapshot tells. Whatever is new in it may be a commit of this node that
+    /// it never heard of, so SQL is told again.
     pub(super) fn confirm_snapshot(&mut self, grants: &Grants) {
+        let news = self.of_others(grants.newer_than(&self.confirmed));
+        self.tell(news.iter().map(authority::grant_entry).collect());
+        self.confirmed.merge_all(&news);
+    }
+
+    /// These roles, but for what this node is still writing and what it has to undo.
+    pub(super) fn of_others<'a>(
+        &self,
+        roles: impl Iterator<Item = (&'a UserId, Role, Held)>,
+    ) -> Grants {
         let mut own = self.to_undo.clone();
         for commit in &self.unconfirmed {
             let roles = authority::changed_roles(&commit.events);
             own.extend(roles.map(|(user, role, held)| ((user.clone(), role), held.stamp)));
         }
-        let news: Grants = grants
-            .newer_than(&self.confirmed)
+        roles
             .map(|(user, role, held)| (user.clone(), role, held))
             .filter(|(user, role, held)| own.get(&(user.clone(), *role)) != Some(&held.stamp))
-            .collect();
-        self.tell(&news);
-        self.confirmed.merge_all(&news);
+            .collect()
     }
 
     /// Tells SQL of roles that it may not have heard of.
-    pub(super) fn tell(&mut self, news: &Grants) {
-        let entries: Vec<LedgerEntry> = news.iter().map(authority::grant_entry).collect();
+    pub(super) fn tell(&mut self, entries: Vec<LedgerEntry>) {
         if !entries.is_empty() {
             self.write(None, entries, Vec::new());
         }

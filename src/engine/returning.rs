@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use super::actor::Loaded;
 use super::authority;
 use super::committing::{Authority, Fate};
+use super::directory::DirectoryError;
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
@@ -130,16 +131,26 @@ impl Loaded {
         }
     }
 
+    /// Asks SQL for the roles, without waiting: a room needs no database for what happens in it.
+    pub(super) fn ask_sql(&mut self) {
+        self.reconcile_at = None;
+        let (directory, key) = (self.parts.directory.clone(), self.key.clone());
+        self.asked = Some(Box::pin(async move { directory.grants(&key).await }));
+    }
+
     /// Compares roles with SQL: what the store held, or what another node began the room again with, may
     /// have been older.
-    pub(super) async fn reconcile(&mut self) {
-        let (directory, key) = (self.parts.directory.clone(), self.key.clone());
-        let Ok(known) = directory.grants(&key).await else {
-            return self.pause();
+    pub(super) async fn reconcile(&mut self, known: Result<Grants, DirectoryError>) {
+        self.asked = None;
+        let agreed = match known {
+            Ok(known) => self.exchange(&known).await,
+            Err(error) => {
+                tracing::debug!(room.id = %self.key, %error, "roles cannot be compared");
+                false
+            }
         };
-        self.reconcile_at = None;
-        if !self.exchange(&known).await {
-            self.reconcile_at = Some(self.parts.clock.now());
+        if !agreed {
+            self.reconcile_later();
         }
     }
 

@@ -58,7 +58,9 @@ impl Room {
                 let (since, stamp) = (None, *stamp);
                 Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
             }
-            Event::RoleAffirmed { user, role, held } => {
+            Event::RoleAffirmed {
+                user, role, held, ..
+            } => {
                 Arc::make_mut(&mut self.grants).merge(user, *role, *held);
             }
             Event::GrantsRestored { changes } => {

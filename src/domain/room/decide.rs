@@ -65,7 +65,6 @@ pub(super) fn into_draft(
             let changes: Vec<GrantChange> = changes.iter().filter(is_news).cloned().collect();
             if !changes.is_empty() {
                 draft.record(Event::GrantsRestored { changes });
-                succession::after_restoring(draft, now);
             }
         }
     }

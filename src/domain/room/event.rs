@@ -187,6 +187,8 @@ pub enum Event {
         role: Role,
         /// As before, but for the stamp.
         held: Held,
+        /// By whom.
+        by: By,
     },
     /// Some grants are again what SQL holds: they could not be made durable, or the store had lost them.
     GrantsRestored {
@@ -210,6 +212,17 @@ pub enum Event {
         /// By whom.
         by: By,
     },
+}
+
+impl Event {
+    /// Whether somebody granted, revoked or affirmed a role.
+    #[must_use]
+    pub const fn is_change_of_role(&self) -> bool {
+        matches!(
+            self,
+            Self::RoleGranted { .. } | Self::RoleRevoked { .. } | Self::RoleAffirmed { .. }
+        )
+    }
 }
 
 /// One step of a room's log: what was decided together, accepted or refused together.

@@ -177,9 +177,7 @@ fn check_state(room: &Room) {
 
 /// What must be true of any step from one state to the next.
 fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, events: &[Event]) {
-    let changes_roles = events
-        .iter()
-        .any(|event| matches!(event, Event::RoleGranted { .. } | Event::RoleRevoked { .. }));
+    let changes_roles = events.iter().any(Event::is_change_of_role);
     if let (Actor::User(user), true) = (actor, changes_roles) {
         assert!(
             permission::allows(before.rank_of(user), Action::ChangeRoles),

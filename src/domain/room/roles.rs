@@ -29,7 +29,12 @@ pub(super) fn change(
     let (user, role) = (target.clone(), change.role);
     draft.record(if since.is_some() == change.grant {
         let held = Held { since, stamp };
-        Event::RoleAffirmed { user, role, held }
+        Event::RoleAffirmed {
+            user,
+            role,
+            held,
+            by,
+        }
     } else if change.grant {
         Event::RoleGranted {
             user,

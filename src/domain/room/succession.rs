@@ -43,16 +43,6 @@ pub(super) fn settle(draft: &mut Draft, now: Timestamp) {
     }
 }
 
-/// Whoever is no host any more because a command failed, after that, must not cost the room the grace:
-/// a co-host who is there, and may have stood in before, stands in at once.
-pub(super) fn after_restoring(draft: &mut Draft, now: Timestamp) {
-    let room = draft.room();
-    let hostless = room.host_seat == HostSeat::Taken && room.hosts_present().next().is_none();
-    if hostless && successor(room).is_some() {
-        draft.record(Event::HostVacated { deadline: now });
-    }
-}
-
 fn vacate(draft: &mut Draft, now: Timestamp) {
     let deadline = now.plus(draft.room().policy.role_grace);
     draft.record(Event::HostVacated { deadline });

@@ -469,3 +469,26 @@ async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
         "everybody sees a host who is none after a restart"
     );
 }
+
+/// The same, and SQL does not say what it holds when it is first asked.
+#[tokio::test(start_paused = true)]
+async fn a_room_is_compared_with_sql_as_soon_as_that_answers_again() {
+    let world = World::of_ann();
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    world.directory.holds_writes();
+    let _never_answered = one.asks_for_role("ann", "bob", MAKE_HOST);
+    world.directory.was_asked(1).await;
+    world.directory.says(Verdict::Overtaken);
+    two.joins("zoe").await.unwrap();
+    world.directory.refuses_reads(true);
+    world.seconds_pass(3);
+    settled().await;
+    two.joins("dee").await.unwrap();
+    world.directory.refuses_reads(false);
+    world.seconds_pass(3);
+    world.directory.was_asked(2).await;
+    world.directory.says(Verdict::Kept);
+    settled().await;
+    assert!(world.directory.holds_grant(&world.key, "bob", Role::Host));
+}
