@@ -21,10 +21,10 @@ impl IdSource {
         Self::of(NodeId(node), start)
     }
 
-    /// Ids that repeat from run to run.
+    /// Ids that repeat from run to run, and that no other node hands out.
     #[must_use]
     pub const fn counting(node: NodeId) -> Self {
-        Self::of(node, 0)
+        Self::of(node, node.0.wrapping_shl(32))
     }
 
     const fn of(node: NodeId, start: u64) -> Self {
