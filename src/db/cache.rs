@@ -93,6 +93,7 @@ mod tests {
             description: "Meeting".into(),
             starts_at: Timestamp(1),
             created_at: Timestamp(1),
+            updated_at: Timestamp(1),
             ended_at: None,
             settings: MeetingSettings::default(),
         })

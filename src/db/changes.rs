@@ -28,8 +28,10 @@ pub(super) async fn update(
     let Some(found) = existing(key).one(&transaction).await? else {
         return Ok(None);
     };
+    // two changes in one millisecond, or by clocks that differ, still have an order
+    let later = convert::millis(now).max(found.updated_at.saturating_add(1));
     let mut row = meetings::ActiveModel::from(found);
-    row.updated_at = ActiveValue::Set(convert::millis(now));
+    row.updated_at = ActiveValue::Set(later);
     if let Some(description) = &change.description {
         row.description = ActiveValue::Set(description.to_string());
     }

@@ -62,6 +62,7 @@ pub(super) fn meeting(row: entity::meetings::Model) -> Result<Meeting, Unreadabl
         description: row.description.into(),
         starts_at: moment(row.starts_at),
         created_at: moment(row.created_at),
+        updated_at: moment(row.updated_at),
         ended_at: row.ended_at.map(moment),
         settings,
     })

@@ -23,8 +23,24 @@ pub struct Meeting {
     pub starts_at: Timestamp,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When the record was last changed. Each change is later than the one before, whatever the clock
+    /// says.
+    pub updated_at: Timestamp,
     /// When it was ended for everybody. From then on nobody may join.
     pub ended_at: Option<Timestamp>,
     /// What it sets for itself.
     pub settings: MeetingSettings,
+}
+
+impl Meeting {
+    /// Which state of the record this is, for rooms that take it over: of two, the later counts. A
+    /// record that was never changed is older than any change.
+    #[must_use]
+    pub fn version(&self) -> Timestamp {
+        if self.updated_at == self.created_at {
+            Timestamp::default()
+        } else {
+            self.updated_at
+        }
+    }
 }

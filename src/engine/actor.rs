@@ -192,6 +192,7 @@ impl RoomActor {
             self.parts.ids.epoch(),
             self.parts.policy.clone(),
             Authority {
+                record_version: Timestamp::default(),
                 creator: None,
                 grants: Grants::default(),
                 ended: false,
@@ -256,8 +257,11 @@ async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
         || parts.policy.clone(),
         |m| parts.policy.for_meeting(&m.settings),
     );
+    let version = meeting.as_ref().map(|meeting| meeting.version());
+    let record_version = version.unwrap_or_default();
     let creator = meeting.map(|meeting| meeting.created_by.clone());
     let authority = Authority {
+        record_version,
         creator,
         grants: grants.clone(),
         ended,
@@ -270,6 +274,7 @@ async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
             let ahead = room.grants.newer_than(&grants).next().is_some();
             Ok(Opening {
                 stale: behind
+                    || record_version > room.record_version
                     || (room.epoch == fresh.epoch && room != fresh)
                     || (ended && !room.is_ended()),
                 ahead,

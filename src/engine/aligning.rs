@@ -42,10 +42,7 @@ impl Loaded {
             return self.room().is_ended() || self.decree(Command::End).await != Fate::Refused;
         }
         if let Some(meeting) = meeting {
-            let adopt = Command::AdoptMeeting {
-                creator: meeting.created_by.clone(),
-                policy: Box::new(self.parts.policy.for_meeting(&meeting.settings)),
-            };
+            let adopt = authority::adopting(&self.parts.policy, &meeting);
             if self.decree(adopt).await == Fate::Refused {
                 return false;
             }

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::directory::{AuditRow, LedgerEntry};
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::UserId;
+use crate::domain::meeting::Meeting;
+use crate::domain::policy::RoomPolicy;
 use crate::domain::role::Role;
 use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange, Room};
 use crate::domain::time::Timestamp;
@@ -198,6 +200,15 @@ pub(super) fn changed_roles(events: &[Event]) -> impl Iterator<Item = (&UserId, 
         let restored = restored.iter().map(|it| (&it.user, it.role, it.held));
         one.into_iter().chain(restored)
     })
+}
+
+/// The command by which a room takes over the meeting's record.
+pub(super) fn adopting(installation: &RoomPolicy, meeting: &Meeting) -> Command {
+    Command::AdoptMeeting {
+        creator: meeting.created_by.clone(),
+        policy: Box::new(installation.for_meeting(&meeting.settings)),
+        version: meeting.version(),
+    }
 }
 
 /// The command by which a room takes over roles that it does not know, or knew before.

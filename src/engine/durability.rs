@@ -60,10 +60,7 @@ impl Loaded {
         let Ok(Some(meeting)) = self.parts.directory.meeting(&self.key).await else {
             return;
         };
-        let command = Command::AdoptMeeting {
-            creator: meeting.created_by.clone(),
-            policy: Box::new(self.parts.policy.for_meeting(&meeting.settings)),
-        };
+        let command = authority::adopting(&self.parts.policy, &meeting);
         let request = Request::Change {
             actor: Actor::System,
             command,

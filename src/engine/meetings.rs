@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::authority::actor_label;
+use super::authority::{self, actor_label};
 use super::directory::{AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page};
 use super::registry::Rooms;
 use crate::clock::Clock;
@@ -65,10 +65,7 @@ impl Meetings {
         if self.rooms.read(&meeting.key).await?.is_none() {
             return Ok(());
         }
-        let command = Command::AdoptMeeting {
-            creator: meeting.created_by.clone(),
-            policy: Box::new(self.policy.for_meeting(&meeting.settings)),
-        };
+        let command = authority::adopting(&self.policy, meeting);
         self.rooms
             .change(&meeting.key, Actor::System, command)
             .await

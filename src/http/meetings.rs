@@ -76,6 +76,7 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
         description: input::line("description", description, description_chars)?,
         starts_at: moment(body.starts_at.as_ref())?.unwrap_or(now),
         created_at: now,
+        updated_at: now,
         ended_at: None,
         settings: body.settings.unwrap_or_default(),
     })

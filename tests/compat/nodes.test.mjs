@@ -57,6 +57,22 @@ describe('two nodes', () => {
     await bob.ok('make-cohost', { participantId: 'ann' });
   });
 
+  scenario('owners that cross each other end in the room as in the record', async (stage, elsewhere) => {
+    const { roomId, ann } = await stage.cast('bob');
+    const here = new Rest(one.url);
+    const path = `/api/meetings/${roomId}`;
+    for (let round = 0; round < 100; round += 1) {
+      await Promise.all(['bob', 'ann', 'bob', 'ann', 'bob', 'ann', 'bob', 'ann'].map(async (createdBy, i) => {
+        const { status } = await (i % 2 === 0 ? here : elsewhere).patch(path, { createdBy });
+        assert.equal(status, 200);
+      }));
+      const { body } = await here.get(path);
+      const { participants } = await ann.ok('room-state');
+      const hosts = participants.filter(({ isHost }) => isHost).map(({ id }) => id);
+      assert.deepEqual(hosts, [body.createdBy], `round ${round}`);
+    }
+  });
+
   scenario('a meeting that is deleted elsewhere is over, everywhere', async (stage, elsewhere) => {
     const { roomId, ann, bob } = await stage.cast('bob');
     const { status } = await elsewhere.delete(`/api/meetings/${roomId}?userId=ann`);

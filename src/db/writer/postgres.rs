@@ -48,7 +48,7 @@ FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigi
 ON CONFLICT DO NOTHING";
 
 const END: &str = "
-UPDATE meetings AS m SET ended_at = v.at, updated_at = v.at
+UPDATE meetings AS m SET ended_at = v.at, updated_at = greatest(m.updated_at + 1, v.at)
 FROM UNNEST($1::text[], $2::text[], $3::bigint[]) AS v (tenant, id, at)
 WHERE m.tenant = v.tenant AND m.id = v.id AND m.ended_at IS NULL";
 

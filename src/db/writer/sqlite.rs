@@ -61,7 +61,7 @@ impl Script {
         script.meetings(flush)?;
         for end in &flush.ends {
             script.sql.push_str(
-                "UPDATE meetings SET ended_at = ?, updated_at = ? \
+                "UPDATE meetings SET ended_at = ?, updated_at = max(updated_at + 1, ?) \
                  WHERE tenant = ? AND id = ? AND ended_at IS NULL; ",
             );
             script.bind(end.at)?;

@@ -16,8 +16,13 @@ impl Room {
     pub fn apply(&mut self, event: &Event) {
         match event {
             Event::MeetingClaimed { creator } => self.creator = Some(creator.clone()),
-            Event::MeetingAdopted { creator, policy } => {
+            Event::MeetingAdopted {
+                creator,
+                policy,
+                version,
+            } => {
                 self.creator = Some(creator.clone());
+                self.record_version = *version;
                 self.take_host_seat();
                 self.policy = Arc::new((**policy).clone());
             }

@@ -11,6 +11,7 @@ use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::RoleChange;
 use crate::domain::role::Role;
+use crate::domain::time::Timestamp;
 
 /// Who wants it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +102,8 @@ pub enum Command {
         creator: UserId,
         /// The policy with the meeting's own settings.
         policy: Box<RoomPolicy>,
+        /// Which state of the record that is. An older one than the room has changes nothing.
+        version: Timestamp,
     },
     /// Roles go back to what SQL holds: they could not be made durable, or the store had lost them.
     /// What the room knows better stays.

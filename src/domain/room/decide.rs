@@ -52,10 +52,20 @@ pub(super) fn into_draft(
         Command::UpdateState { changes } => update_state(draft, actor, changes)?,
         Command::End => end(draft, actor)?,
         Command::Expire => presence::expire(draft, now),
-        Command::AdoptMeeting { creator, policy } => {
-            if !draft.room().is_creator(creator) || *draft.room().policy != **policy {
+        Command::AdoptMeeting {
+            creator,
+            policy,
+            version,
+        } => {
+            let (room, version) = (draft.room(), *version);
+            let differs = !room.is_creator(creator) || *room.policy != **policy;
+            if version > room.record_version || (version == room.record_version && differs) {
                 let (creator, policy) = (creator.clone(), policy.clone());
-                draft.record(Event::MeetingAdopted { creator, policy });
+                draft.record(Event::MeetingAdopted {
+                    creator,
+                    policy,
+                    version,
+                });
             }
         }
         Command::RestoreGrants { changes } => {

@@ -104,6 +104,8 @@ pub enum Event {
         creator: UserId,
         /// The policy from now on.
         policy: Box<RoomPolicy>,
+        /// Which state of the record that is.
+        version: Timestamp,
     },
     /// Somebody entered.
     ParticipantJoined {

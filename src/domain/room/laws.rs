@@ -74,9 +74,9 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Do(Actor::User(user(index)), Command::UpdateState { changes })
         }),
         3 => (0..70_u64).prop_map(Step::Wait),
-        1 => who.clone().prop_map(|index| {
-            let policy = Box::new(RoomPolicy::default());
-            Step::Do(Actor::System, Command::AdoptMeeting { creator: user(index), policy })
+        1 => (who.clone(), 0..5_u64).prop_map(|(index, version)| {
+            let (policy, version) = (Box::new(RoomPolicy::default()), Timestamp(version));
+            Step::Do(Actor::System, Command::AdoptMeeting { creator: user(index), policy, version })
         }),
         1 => (who, 0..40_u8).prop_map(|(index, dice)| match dice {
             0 => Step::Do(Actor::User(user(index)), Command::End),
@@ -112,6 +112,7 @@ fn empty_room(creator: Option<usize>, policy: RoomPolicy) -> Room {
         room: RoomId::new("r").unwrap(),
     };
     let authority = Authority {
+        record_version: Timestamp::default(),
         creator: creator.map(user),
         grants: Grants::default(),
         ended: false,

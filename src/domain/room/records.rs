@@ -11,6 +11,7 @@ use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, Epoch, Revision, RoomKey, UserId};
 use crate::domain::participant::{Participant, Seat};
 use crate::domain::policy::RoomPolicy;
+use crate::domain::time::Timestamp;
 
 /// What is small and changes often, besides the people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct Summary {
     pub status: Status,
     /// Creator of the meeting.
     pub creator: Option<UserId>,
+    /// Which state of its record that is, and the policy.
+    #[serde(default)]
+    pub record_version: Timestamp,
     /// Who holds the host's place.
     pub host_seat: HostSeat,
     /// The next newcomer's seat.
@@ -66,6 +70,7 @@ impl Room {
         Summary {
             status: self.status,
             creator: self.creator.clone(),
+            record_version: self.record_version,
             host_seat: self.host_seat.clone(),
             next_seat: self.next_seat,
         }
@@ -91,6 +96,7 @@ impl Room {
             head: records.head,
             status: records.summary.status,
             creator: records.summary.creator,
+            record_version: records.summary.record_version,
             grants: Arc::new(records.grants),
             host_seat: records.summary.host_seat,
             policy: Arc::new(records.policy),

@@ -59,6 +59,8 @@ pub struct Room {
     pub status: Status,
     /// Creator of the meeting; `None` for a room that nobody created.
     pub creator: Option<UserId>,
+    /// Which state of the meeting's record creator and policy are of.
+    pub record_version: Timestamp,
     /// Durable roles, of people present and absent.
     pub grants: Arc<Grants>,
     /// Who holds the host's place.
@@ -76,6 +78,8 @@ pub struct Room {
 pub struct Authority {
     /// The meeting's creator, if it was created.
     pub creator: Option<UserId>,
+    /// Which state of its record that is.
+    pub record_version: Timestamp,
     /// Durable roles.
     pub grants: Grants,
     /// Whether it was ended for everybody.
@@ -97,6 +101,7 @@ impl Room {
                 Status::Open
             },
             creator: authority.creator,
+            record_version: authority.record_version,
             grants: Arc::new(authority.grants),
             host_seat: HostSeat::NeverTaken,
             policy: Arc::new(policy),

@@ -49,6 +49,7 @@ impl Table {
         };
         let creator = creator.map(user);
         let authority = Authority {
+            record_version: Timestamp::default(),
             creator,
             grants: Grants::default(),
             ended: false,
@@ -678,11 +679,33 @@ fn a_late_meeting_record_brings_its_creator() {
     let command = Command::AdoptMeeting {
         creator: user("ann"),
         policy,
+        version: Timestamp::default(),
     };
     table.run(&Actor::System, &command).unwrap();
     assert!(table.is_host("ann"));
     assert_eq!(table.room.host_seat, HostSeat::Taken);
     assert_eq!(table.run(&Actor::System, &command), Ok(vec![]));
+}
+
+/// Two changes of the record reach the room in another order than SQL.
+#[test]
+fn an_older_state_of_the_record_is_not_adopted() {
+    let mut table = Table::of_three();
+    let owned_by = |name, version| Command::AdoptMeeting {
+        creator: user(name),
+        policy: Box::new(RoomPolicy::default()),
+        version: Timestamp(version),
+    };
+    table.run(&Actor::System, &owned_by("bob", 7)).unwrap();
+    assert_eq!(
+        table.run(&Actor::System, &owned_by("cy", 6)),
+        Ok(vec![]),
+        "overtaken"
+    );
+    assert_eq!(table.room.creator, Some(user("bob")));
+    assert_eq!(table.run(&Actor::System, &owned_by("bob", 7)), Ok(vec![]));
+    table.run(&Actor::System, &owned_by("cy", 8)).unwrap();
+    assert_eq!(table.room.creator, Some(user("cy")));
 }
 
 #[test]

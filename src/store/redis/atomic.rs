@@ -111,6 +111,7 @@ fn joins(name: &str, connection: u64) -> Command {
 /// Commits that between them set fields, remove fields and change grants.
 fn history() -> Vec<(Commit, Room)> {
     let authority = Authority {
+        record_version: Timestamp::default(),
         creator: Some(user("ann")),
         grants: Grants::default(),
         ended: false,

@@ -188,6 +188,7 @@ pub(super) fn meeting(key: RoomKey, at: u64) -> Meeting {
         description: "Meeting".into(),
         starts_at: Timestamp(at),
         created_at: Timestamp(at),
+        updated_at: Timestamp(at),
         ended_at: None,
         settings: MeetingSettings::default(),
     }

@@ -130,7 +130,11 @@ async fn update_changes_what_it_names_and_nothing_else(f: Fixture) {
         .update(&before.key, &none, vec![])
         .await
         .unwrap();
-    assert_eq!(same.as_deref(), Some(&before));
+    let same = same.unwrap();
+    let mut expected = before.clone();
+    expected.updated_at = same.updated_at;
+    assert_eq!(*same, expected);
+    assert!(same.updated_at > before.updated_at);
     let settings = MeetingSettings {
         max_participants: Some(3),
         ..MeetingSettings::default()
@@ -153,7 +157,12 @@ async fn update_changes_what_it_names_and_nothing_else(f: Fixture) {
     expected.starts_at = Timestamp(9);
     expected.settings = settings;
     expected.created_by = id("bob");
+    expected.updated_at = after.updated_at;
     assert_eq!(*after, expected);
+    assert!(
+        after.updated_at > same.updated_at,
+        "in one millisecond, too"
+    );
     let other = f.another(|_| {}).await;
     assert_eq!(
         other.meeting(&before.key).await.unwrap().as_deref(),
@@ -409,10 +418,9 @@ async fn unloved_characters_survive(f: Fixture) {
         .await
         .unwrap();
     let other = f.another(|_| {}).await;
-    assert_eq!(
-        other.meeting(&own.key).await.unwrap().as_deref(),
-        Some(&own)
-    );
+    let found = other.meeting(&own.key).await.unwrap().unwrap();
+    own.updated_at = found.updated_at;
+    assert_eq!(*found, own);
     let rows = other.audit(&own.key, None, 10).await.unwrap().items;
     assert_eq!(rows.get(1).map(|row| row.action.as_str()), Some(nasty));
     assert_eq!(rows.get(2), Some(&row));

@@ -187,6 +187,7 @@ pub(crate) fn meeting(key: &RoomKey, creator: &str) -> Meeting {
         description: "Meeting".into(),
         starts_at: START,
         created_at: START,
+        updated_at: START,
         ended_at: None,
         settings: MeetingSettings::default(),
     }

@@ -48,6 +48,7 @@ pub(crate) fn acting(name: &str) -> Actor {
 /// An empty room of this creator's, or of nobody's.
 pub(crate) fn empty_room(key: &RoomKey, epoch: u64, creator: Option<&str>) -> Room {
     let authority = Authority {
+        record_version: Timestamp::default(),
         creator: creator.map(user),
         grants: Grants::default(),
         ended: false,
