@@ -25,6 +25,7 @@ use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::store::RoomStore;
 use crate::engine::sweeping::{SweepTimes, Sweeper};
+use crate::http::browsers::{Origins, guard};
 use crate::http::{Api, HttpLimits, router};
 use crate::ids::IdSource;
 use crate::protocol::request::PayloadLimits;
@@ -93,9 +94,8 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         },
         None => keep_rooms(config, &ids, &tracker, &finished).await?,
     };
-    let secret = config.auth.hs256_secret.as_ref();
     let authenticator = Arc::new(Authenticator::new(
-        secret,
+        config.auth.hs256_secret.as_ref(),
         config.auth.leeway(),
         config.limits.name_chars,
     ));
@@ -133,8 +133,9 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
     };
+    let origins = origins(config);
     let front = Front {
-        router: router(Arc::new(api)),
+        router: guard(router(Arc::new(api)), &origins),
         engine,
         hub,
         socket_path: config.socket.path.trim_end_matches('/').into(),
@@ -144,7 +145,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
             connections: Arc::new(Semaphore::new(config.http.max_connections)),
         },
         tracker: tracker.clone(),
-        local_pages_only: secret.is_none() && !config.http.allow_unauthenticated_public,
+        origins,
         requests: TaskTracker::new(),
     };
     Ok(App {
@@ -211,6 +212,14 @@ const fn sweep_times(config: &Config) -> SweepTimes {
         lease: config.store.lease(),
         position_check: config.store.position_check(),
     }
+}
+
+/// Without a key a page of another site could act as anybody: a loopback address keeps other machines
+/// out, not other pages.
+fn origins(config: &Config) -> Origins {
+    let believes = config.auth.hs256_secret.is_none();
+    let local_only = believes && !config.http.allow_unauthenticated_public;
+    Origins::new(config.http.origins(), local_only)
 }
 
 fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {

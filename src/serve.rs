@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{Request, Response, Uri, header};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -19,8 +19,9 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
+use tower::{Layer, ServiceExt};
 
+use crate::http::browsers::Origins;
 use crate::http::problem;
 use crate::socket::hub::Hub;
 use crate::socket::upgrade::{self, Engine};
@@ -53,8 +54,8 @@ pub struct Front {
     pub socket_path: Arc<str>,
     /// Bounds.
     pub limits: ServeLimits,
-    /// Refuse what browsers send for pages of other machines: nobody can be told apart here.
-    pub local_pages_only: bool,
+    /// Whose pages may use the server.
+    pub origins: Origins,
     /// Where background work runs.
     pub tracker: TaskTracker,
     /// HTTP connections, for a shutdown to wait for. A WebSocket is no longer one.
@@ -166,7 +167,7 @@ impl Service<Request<Incoming>> for Front {
     type Future = Answer;
 
     fn call(&self, request: Request<Incoming>) -> Answer {
-        if self.local_pages_only && is_foreign_page(&request) {
+        if !self.origins.admit(request.headers()) {
             let refused = problem::foreign_page().into_response();
             return Box::pin(std::future::ready(Ok(refused)));
         }
@@ -183,28 +184,12 @@ impl Service<Request<Incoming>> for Front {
             return Box::pin(std::future::ready(Ok(response)));
         }
         let engine = self.engine.clone();
-        Box::pin(async move { engine.oneshot(request).await.map(|r| r.map(Body::new)) })
+        let polling = tower::service_fn(move |request: Request<Incoming>| {
+            let answer = engine.clone().oneshot(request);
+            async move { answer.await.map(|response| response.map(Body::new)) }
+        });
+        Box::pin(self.origins.cors().layer(polling).oneshot(request))
     }
-}
-
-/// Whether a browser sends this for a page that was not served on this machine. Without a key such a
-/// page could act as anybody: a loopback address keeps other machines out, not other pages.
-fn is_foreign_page(request: &Request<Incoming>) -> bool {
-    let Some(origin) = request.headers().get(header::ORIGIN) else {
-        return false;
-    };
-    let origin = Uri::try_from(origin.as_bytes());
-    !origin.is_ok_and(|origin| origin.host().is_some_and(is_loopback))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<IpAddr>();
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || address.is_ok_and(|address| address.is_loopback())
 }
 
 impl Front {

@@ -11,6 +11,7 @@ mod database_url;
 mod effective;
 mod fault;
 mod load;
+mod origins;
 mod ranges;
 mod secret;
 mod sections;

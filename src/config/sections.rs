@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::database_url::{self, DatabaseBackend};
-use super::secret;
+use super::{origins, secret};
 
 /// All settings, checked.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -62,6 +62,11 @@ pub struct HttpConfig {
     /// Milliseconds over which clients are sent away, each at a moment of its own, when the server is
     /// told to stop. Default 5,000.
     pub drain_ms: u64,
+    /// Sites whose pages may use the server, besides its own: origins separated by commas, such as
+    /// `https://app.example, http://localhost:3000`; `*` is every site. Default none (empty).
+    ///
+    /// Without [`AuthConfig::hs256_secret`] pages of this machine are served as well.
+    pub allowed_origins: String,
     /// Lets a server without [`AuthConfig::hs256_secret`] listen on a public address. Default false.
     ///
     /// Danger: such a server believes any user id, so anybody who reaches it is any host.
@@ -85,6 +90,13 @@ impl HttpConfig {
     #[must_use]
     pub const fn is_loopback(&self) -> bool {
         self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// [`Self::allowed_origins`], as browsers write them.
+    #[must_use]
+    pub fn origins(&self) -> Vec<String> {
+        // checked when the settings were read
+        origins::parse(&self.allowed_origins).unwrap_or_default()
     }
 
     /// [`Self::header_timeout_ms`].

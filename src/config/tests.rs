@@ -59,6 +59,7 @@ fn variable_of(key: &str) -> String {
 fn other_value(key: &str, default: &Value) -> String {
     match key {
         "http.listen" => "127.0.0.1:9000".to_owned(),
+        "http.allowed_origins" => "https://app.example".to_owned(),
         "socket.path" => "/other/socket".to_owned(),
         "auth.hs256_secret" => SECRET.to_owned(),
         "database.url" => "postgres://localhost/usher".to_owned(),

@@ -7,6 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::database_url;
 use super::fault::{ConfigFault, ConfigFaults};
+use super::origins;
 use super::sections::Config;
 
 /// The shortest key that is accepted, in bytes.
@@ -29,6 +30,7 @@ pub(super) enum Layers {
 pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFaults) {
     check_secret(config, faults);
     check_socket_path(config, faults);
+    check_origins(config, faults);
     check_database(config, faults);
     check_store(config, faults);
     check_log_level(config, faults);
@@ -74,6 +76,16 @@ fn check_public_address(config: &Config, faults: &mut ConfigFaults) {
             ),
             "set auth.hs256_secret, or listen on 127.0.0.1, or, where everybody is trusted, set \
              http.allow_unauthenticated_public = true",
+        ));
+    }
+}
+
+fn check_origins(config: &Config, faults: &mut ConfigFaults) {
+    if let Err(reason) = origins::parse(&config.http.allowed_origins) {
+        faults.push(ConfigFault::new(
+            "http.allowed_origins",
+            reason,
+            "as in https://app.example, http://localhost:3000",
         ));
     }
 }

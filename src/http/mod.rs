@@ -10,6 +10,7 @@ use crate::domain::id::RoomId;
 use crate::engine::meetings::Meetings;
 use crate::engine::readiness::Readiness;
 
+pub mod browsers;
 pub mod caller;
 pub mod health;
 pub mod input;

@@ -102,12 +102,12 @@ impl IntoResponse for Problem {
     }
 }
 
-/// A page of another site, on a server that cannot tell callers apart.
+/// A page of a site that is not to use the server.
 #[must_use]
 pub fn foreign_page() -> Problem {
-    let detail = "This server verifies no tokens and so takes no requests of other sites' pages; \
-                  set auth.hs256_secret"
-        .to_owned();
+    let detail =
+        "Pages of this site may not use the server; add its origin to http.allowed_origins"
+            .to_owned();
     Problem {
         status: StatusCode::FORBIDDEN,
         code: "foreign-origin",
