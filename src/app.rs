@@ -139,12 +139,9 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         engine,
         hub,
         socket_path: config.socket.path.trim_end_matches('/').into(),
-        limits: ServeLimits {
-            header_timeout: config.http.header_timeout(),
-            send_queue_bytes: config.socket.send_queue_bytes,
-            connections: Arc::new(Semaphore::new(config.http.max_connections)),
-        },
+        limits: serve_limits(config),
         tracker: tracker.clone(),
+        cors: origins.cors(),
         origins,
         requests: TaskTracker::new(),
     };
@@ -211,6 +208,14 @@ const fn sweep_times(config: &Config) -> SweepTimes {
         beat: config.store.beat(),
         lease: config.store.lease(),
         position_check: config.store.position_check(),
+    }
+}
+
+fn serve_limits(config: &Config) -> ServeLimits {
+    ServeLimits {
+        header_timeout: config.http.header_timeout(),
+        send_queue_bytes: config.socket.send_queue_bytes,
+        connections: Arc::new(Semaphore::new(config.http.max_connections)),
     }
 }
 

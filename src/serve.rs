@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Layer, ServiceExt};
+use tower_http::cors::CorsLayer;
 
 use crate::http::browsers::Origins;
 use crate::http::problem;
@@ -56,6 +57,8 @@ pub struct Front {
     pub limits: ServeLimits,
     /// Whose pages may use the server.
     pub origins: Origins,
+    /// What browsers are told about it.
+    pub cors: CorsLayer,
     /// Where background work runs.
     pub tracker: TaskTracker,
     /// HTTP connections, for a shutdown to wait for. A WebSocket is no longer one.
@@ -188,7 +191,7 @@ impl Service<Request<Incoming>> for Front {
             let answer = engine.clone().oneshot(request);
             async move { answer.await.map(|response| response.map(Body::new)) }
         });
-        Box::pin(self.origins.cors().layer(polling).oneshot(request))
+        Box::pin(self.cors.layer(polling).oneshot(request))
     }
 }
 

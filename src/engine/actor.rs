@@ -13,13 +13,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::mpsc;
 
-use super::committing::{STORE_DOWN, answer};
+use super::committing::answer;
 use super::directory::DirectoryError;
 use super::durability::Pending;
+use super::loading::{Opening, load};
 use super::registry::{EngineParts, Message, Request, Unload};
 use super::reply::ReplyTo;
 use super::sink::RoomSink;
-use super::store::{Opened, StoreError};
+use super::store::StoreError;
 use crate::domain::grant::{Grants, Stamp};
 use crate::domain::id::{RoomKey, UserId};
 use crate::domain::refusal::Refusal;
@@ -212,17 +213,6 @@ impl RoomActor {
     }
 }
 
-/// A room as it was loaded.
-struct Opening {
-    room: Room,
-    feed: mpsc::Receiver<Arc<Commit>>,
-    /// Whether the store held an older room, from before a restart or a failover, or had not heard of
-    /// the end that SQL knows.
-    stale: bool,
-    /// Whether the store knows of roles that SQL does not: somebody is writing them, or has died before.
-    ahead: bool,
-}
-
 /// The next commit of another node; never while there is no feed.
 async fn next(feed: &mut Option<mpsc::Receiver<Arc<Commit>>>) -> Option<Arc<Commit>> {
     match feed {
@@ -236,56 +226,6 @@ async fn answer_of<T>(asked: &mut Option<BoxFuture<'static, T>>) -> T {
     match asked {
         Some(answer) => answer.await,
         None => std::future::pending().await,
-    }
-}
-
-/// Puts the room together: what SQL knows, or what the store already holds.
-async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, Refusal> {
-    let down = |error: DirectoryError| {
-        tracing::warn!(room.id = %key, %error, "cannot load the room from the database");
-        Refusal::Unavailable {
-            reason: "The database does not answer",
-        }
-    };
-    let meeting = parts.directory.meeting(key).await.map_err(down)?;
-    let ended = match &meeting {
-        Some(meeting) => meeting.ended_at.is_some(),
-        None => parts.directory.is_closed(key).await.map_err(down)?,
-    };
-    let grants = parts.directory.grants(key).await.map_err(down)?;
-    let policy = meeting.as_ref().map_or_else(
-        || parts.policy.clone(),
-        |m| parts.policy.for_meeting(&m.settings),
-    );
-    let version = meeting.as_ref().map(|meeting| meeting.version());
-    let record_version = version.unwrap_or_default();
-    let creator = meeting.map(|meeting| meeting.created_by.clone());
-    let authority = Authority {
-        record_version,
-        creator,
-        grants: grants.clone(),
-        ended,
-    };
-    let fresh = Room::new(key.clone(), parts.ids.epoch(), policy, authority);
-    match parts.store.open(parts.ids.node(), &fresh).await {
-        Ok(Opened { room, feed }) => {
-            // SQL was asked first, and is told last: it knows nothing that the store did not.
-            let behind = grants.newer_than(&room.grants).next().is_some();
-            let ahead = room.grants.newer_than(&grants).next().is_some();
-            Ok(Opening {
-                stale: behind
-                    || record_version > room.record_version
-                    || (room.epoch == fresh.epoch && room != fresh)
-                    || (ended && !room.is_ended()),
-                ahead,
-                room,
-                feed,
-            })
-        }
-        Err(error) => {
-            tracing::warn!(room.id = %key, %error, "cannot open the room");
-            Err(STORE_DOWN)
-        }
     }
 }
 

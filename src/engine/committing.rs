@@ -15,7 +15,7 @@ use crate::domain::room::{Actor, Command, Commit, Draft, Event, Room};
 use crate::domain::time::Timestamp;
 
 /// How often a commit is decided again on a head that moved, before the commands are refused.
-pub(super) const MAX_CONFLICTS: usize = 64;
+const MAX_CONFLICTS: usize = 64;
 
 /// Longer than SQL may have been away before a node died that still had roles to tell it.
 const UNHEARD_FOR: Duration = Duration::from_secs(600);
@@ -90,10 +90,11 @@ impl Loaded {
                 self.sink.refresh(self.replica.room(), connection);
                 continue;
             }
-            let now = self.parts.clock.now();
-            let recent = self.room().grants.newest().age(now) < UNHEARD_FOR;
-            if recent && is_about_the_dead(&message.request) {
-                self.reconcile_later();
+            if is_about_the_dead(&message.request) {
+                let now = self.parts.clock.now();
+                if self.room().grants.newest().age(now) < UNHEARD_FOR {
+                    self.reconcile_later();
+                }
             }
             if matches!(message.request, Request::Reassert) {
                 self.reopen().await;

@@ -13,7 +13,7 @@ use super::reply::{Outcome, ReplyTo};
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{Revision, UserId};
 use crate::domain::role::Role;
-use crate::domain::room::{Actor, Command, Commit, decide};
+use crate::domain::room::{Command, Commit, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
 #[derive(Debug)]
@@ -61,18 +61,7 @@ impl Loaded {
             return;
         };
         let command = authority::adopting(&self.parts.policy, &meeting);
-        let request = Request::Change {
-            actor: Actor::System,
-            command,
-        };
-        self.commit(
-            vec![Message {
-                request,
-                reply: ReplyTo::Nobody,
-            }],
-            Authority::Unchecked,
-        )
-        .await;
+        self.decree(command).await;
     }
 
     /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits.

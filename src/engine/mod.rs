@@ -13,6 +13,7 @@ mod durability;
 mod following;
 pub mod limits;
 pub mod liveness;
+mod loading;
 pub mod meetings;
 pub mod nodes;
 pub mod readiness;

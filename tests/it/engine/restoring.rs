@@ -8,7 +8,7 @@ use usher::domain::time::Timestamp;
 
 use super::durability::grants_a_role;
 use crate::support::directory::Verdict;
-use crate::support::node::World;
+use crate::support::node::{Node, World};
 use crate::support::people::{
     MAKE_COHOST, MAKE_HOST, REMOVE_COHOST, REMOVE_HOST, change_role, is_cohost, is_host, mute, user,
 };
@@ -393,15 +393,21 @@ async fn a_removal_that_sql_has_yet_to_hear_of_is_not_taken_back() {
     assert_eq!(one.room().await, two.room().await);
 }
 
+/// Ann and Bob on node 1, and Zoe, whom Ann has made host, on node 2.
+async fn with_a_host_each(world: &World) -> (Node, Node) {
+    let (one, two) = (world.node(1), world.node(2));
+    one.everybody_joins(&["ann", "bob"]).await;
+    two.joins("zoe").await.unwrap();
+    one.changes_role("ann", "zoe", MAKE_HOST).await.unwrap();
+    (one, two)
+}
+
 /// Ann makes Bob a co-host on node 1, Zoe takes that back on node 2, and node 1 is the last to reach
 /// SQL.
 #[tokio::test(start_paused = true)]
 async fn roles_that_reach_sql_in_another_order_end_as_they_were_decided() {
     let world = World::of_ann();
-    let (one, two) = (world.node(1), world.node(2));
-    one.everybody_joins(&["ann", "bob"]).await;
-    two.joins("zoe").await.unwrap();
-    one.changes_role("ann", "zoe", MAKE_HOST).await.unwrap();
+    let (one, two) = with_a_host_each(&world).await;
     let before = world.directory.asked().len();
     world.directory.holds_writes();
     let granted = one.asks_for_role("ann", "bob", MAKE_COHOST);
@@ -426,10 +432,7 @@ async fn roles_that_reach_sql_in_another_order_end_as_they_were_decided() {
 #[tokio::test(start_paused = true)]
 async fn what_another_node_has_acknowledged_is_not_undone_by_the_one_that_failed() {
     let world = World::of_ann();
-    let (one, two) = (world.node(1), world.node(2));
-    one.everybody_joins(&["ann", "bob"]).await;
-    two.joins("zoe").await.unwrap();
-    one.changes_role("ann", "zoe", MAKE_HOST).await.unwrap();
+    let (one, two) = with_a_host_each(&world).await;
     one.changes_role("ann", "bob", MAKE_COHOST).await.unwrap();
     let before = world.directory.asked().len();
     world.directory.holds_writes();
@@ -450,10 +453,9 @@ async fn what_another_node_has_acknowledged_is_not_undone_by_the_one_that_failed
     assert!(!world.directory.holds_grant(&world.key, "bob", Role::CoHost));
 }
 
-/// Node 1 has made Bob a host and never told SQL, as if it had been killed between the two.
-#[tokio::test(start_paused = true)]
-async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
-    let world = World::of_ann();
+/// Node 1 has made Bob a host and never told SQL, as if it had been killed between the two. Zoe has
+/// opened the room on node 2.
+async fn beside_a_room_ahead_of_sql(world: &World) -> Node {
     let (one, two) = (world.node(1), world.node(2));
     one.everybody_joins(&["ann", "bob"]).await;
     world.directory.holds_writes();
@@ -461,6 +463,13 @@ async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
     world.directory.was_asked(1).await;
     world.directory.says(Verdict::Overtaken);
     two.joins("zoe").await.unwrap();
+    two
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
+    let world = World::of_ann();
+    let two = beside_a_room_ahead_of_sql(&world).await;
     assert!(is_host(&two.room().await, "bob"));
     world.seconds_pass(3);
     world.directory.was_asked(2).await;
@@ -476,13 +485,7 @@ async fn who_opens_a_room_that_is_ahead_of_sql_tells_it() {
 #[tokio::test(start_paused = true)]
 async fn a_room_is_compared_with_sql_as_soon_as_that_answers_again() {
     let world = World::of_ann();
-    let (one, two) = (world.node(1), world.node(2));
-    one.everybody_joins(&["ann", "bob"]).await;
-    world.directory.holds_writes();
-    let _never_answered = one.asks_for_role("ann", "bob", MAKE_HOST);
-    world.directory.was_asked(1).await;
-    world.directory.says(Verdict::Overtaken);
-    two.joins("zoe").await.unwrap();
+    let two = beside_a_room_ahead_of_sql(&world).await;
     world.directory.refuses_reads(true);
     world.seconds_pass(3);
     settled().await;
