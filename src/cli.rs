@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Context, ensure};
 use clap::{Args, Parser, Subcommand};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use secrecy::ExposeSecret;
-use serde::Serialize;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 
-use crate::config::{Config, ConfigFaults};
+use crate::config::{AuthConfig, Config, ConfigFaults};
 
 /// Usher, a realtime room coordinator for online meetings.
 #[derive(Debug, Clone, PartialEq, Eq, Parser)]
@@ -48,6 +48,15 @@ pub struct TokenArgs {
     /// Display name: the claim `name`
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+    /// Tenant: the claim that the configuration names for it
+    #[arg(long, value_name = "ID")]
+    pub tenant: Option<String>,
+    /// What a back end may do, as in `meetings:write meetings:admin`: the claim `scope`
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Option<String>,
+    /// One of `auth.issuers` with a secret: the claim `iss`; otherwise `auth.hs256_secret` signs
+    #[arg(long, value_name = "ISSUER")]
+    pub issuer: Option<String>,
     /// Seconds until the token expires
     #[arg(long, value_name = "N", default_value_t = 3600)]
     pub ttl_secs: u32,
@@ -70,64 +79,101 @@ impl Cli {
     }
 }
 
-/// `check-config`: writes the faults, or that there are none and the settings in force. Answers
-/// whether the configuration is valid.
+/// `check-config`: writes the faults, also of the `keys` that it names, or that there are none and the
+/// settings in force. Answers whether the configuration is valid.
 ///
 /// # Errors
 ///
 /// When `out` cannot be written to.
 pub fn check_config(
     loaded: &Result<Config, ConfigFaults>,
+    keys: &anyhow::Result<()>,
     out: &mut impl Write,
 ) -> io::Result<bool> {
-    match loaded {
-        Ok(config) => writeln!(
+    match (loaded, keys) {
+        (Ok(config), Ok(())) => writeln!(
             out,
             "configuration is valid\n\n{}",
             config.effective().trim_end()
         )?,
-        Err(faults) => writeln!(out, "{faults}")?,
+        (Ok(_), Err(error)) => writeln!(out, "{error:#}")?,
+        (Err(faults), _) => writeln!(out, "{faults}")?,
     }
-    Ok(loaded.is_ok())
+    Ok(loaded.is_ok() && keys.is_ok())
 }
 
-/// What a token says.
-#[derive(Debug, Serialize)]
-struct Claims<'a> {
-    sub: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a str>,
-    iat: u64,
-    exp: u64,
-}
-
-/// `token`: a token for `request`, issued at `now` (seconds since 1970) with the configured key.
+/// `token`: a token for `request`, issued at `now` (seconds since 1970) with a configured key.
 ///
 /// # Errors
 ///
-/// When the user id is empty or no key is configured.
+/// When the user id is empty, or there is no key or no claim for what was asked.
 pub fn token(config: &Config, request: &TokenArgs, now: u64) -> anyhow::Result<String> {
     ensure!(!request.user.trim().is_empty(), "--user is empty");
-    let secret = config.auth.hs256_secret.as_ref().context(
-        "auth.hs256_secret is not set: there is no key to sign with, and a server without one \
-         believes any user id (set USHER__AUTH__HS256_SECRET)",
-    )?;
-    let claims = Claims {
-        sub: &request.user,
-        name: request.name.as_deref(),
-        iat: now,
-        exp: now.saturating_add(u64::from(request.ttl_secs)),
-    };
+    let (secret, tenant_claim) = signer(&config.auth, request.issuer.as_deref())?;
+    let expires = now.saturating_add(u64::from(request.ttl_secs));
+    let mut claims = Map::new();
+    let said = [
+        ("sub", Some(&request.user)),
+        ("name", request.name.as_ref()),
+        ("iss", request.issuer.as_ref()),
+        ("scope", request.scope.as_ref()),
+    ];
+    for (claim, value) in said {
+        if let Some(value) = value {
+            claims.insert(claim.to_owned(), Value::from(value.as_str()));
+        }
+    }
+    claims.insert("iat".to_owned(), now.into());
+    claims.insert("exp".to_owned(), expires.into());
+    if let Some(tenant) = &request.tenant {
+        ensure!(
+            !tenant_claim.is_empty(),
+            "--tenant needs auth.tenant_claim, or the issuer's tenant_claim: no claim would hold it"
+        );
+        put(&mut claims, tenant_claim, tenant);
+    }
     let key = EncodingKey::from_secret(secret.expose_secret().as_bytes());
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
         .context("the token could not be signed")
+}
+
+/// What signs the tokens of an issuer, and where they name their tenant.
+fn signer<'a>(
+    auth: &'a AuthConfig,
+    issuer: Option<&str>,
+) -> anyhow::Result<(&'a SecretString, &'a str)> {
+    let Some(name) = issuer else {
+        let secret = auth.hs256_secret.as_ref().context(
+            "auth.hs256_secret is not set: there is no key to sign with, and a server without any \
+             believes any user id (set USHER__AUTH__HS256_SECRET, or name an --issuer)",
+        )?;
+        return Ok((secret, &auth.tenant_claim));
+    };
+    let listed = auth.issuers.iter().find(|listed| listed.issuer == name);
+    let listed = listed.with_context(|| format!("{name:?} is not one of auth.issuers"))?;
+    let secret = listed.hs256_secrets.first();
+    let secret = secret.with_context(|| format!("{name:?} has no hs256_secrets to sign with"))?;
+    Ok((secret, listed.tenant_claim.as_deref().unwrap_or_default()))
+}
+
+/// Sets the member at a path of names with dots between them.
+fn put(object: &mut Map<String, Value>, path: &str, value: &str) {
+    match path.split_once('.') {
+        None => drop(object.insert(path.to_owned(), value.into())),
+        Some((first, rest)) => {
+            let inner = object.entry(first).or_insert_with(|| Map::new().into());
+            if let Some(inner) = inner.as_object_mut() {
+                put(inner, rest, value);
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
     use jsonwebtoken::{DecodingKey, Validation};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -146,7 +192,7 @@ mod tests {
 
     fn checked(loaded: &Result<Config, ConfigFaults>) -> (bool, String) {
         let mut out = Vec::new();
-        let valid = check_config(loaded, &mut out).unwrap();
+        let valid = check_config(loaded, &Ok(()), &mut out).unwrap();
         (valid, String::from_utf8(out).unwrap())
     }
 
@@ -154,6 +200,9 @@ mod tests {
         TokenArgs {
             user: user.to_owned(),
             name: Some("Ann".to_owned()),
+            tenant: None,
+            scope: None,
+            issuer: None,
             ttl_secs: 60,
         }
     }
@@ -195,6 +244,9 @@ mod tests {
         let expected = TokenArgs {
             user: "u1".to_owned(),
             name: None,
+            tenant: None,
+            scope: None,
+            issuer: None,
             ttl_secs: 3600,
         };
         assert_eq!(cli.command(), &Command::Token(expected));
@@ -230,17 +282,54 @@ mod tests {
     #[test]
     fn a_token_carries_the_claims() {
         let config = config(&[("USHER__AUTH__HS256_SECRET", SECRET)]).unwrap();
-        let token = token(&config, &request("u1"), 1_000).unwrap();
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        let key = DecodingKey::from_secret(SECRET.as_bytes());
-        let claims = jsonwebtoken::decode::<Value>(&token, &key, &validation)
-            .unwrap()
-            .claims;
+        let claims = claims(&config, &request("u1"));
         assert_eq!(
             claims,
             json!({"sub": "u1", "name": "Ann", "iat": 1_000, "exp": 1_060})
         );
+    }
+
+    fn claims(config: &Config, request: &TokenArgs) -> Value {
+        let token = token(config, request, 1_000).unwrap();
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_secret(SECRET.as_bytes());
+        jsonwebtoken::decode(&token, &key, &validation)
+            .unwrap()
+            .claims
+    }
+
+    #[test]
+    fn a_back_end_of_a_tenant_can_be_asked_for() {
+        let request = TokenArgs {
+            tenant: Some("acme".to_owned()),
+            scope: Some("meetings:write".to_owned()),
+            issuer: Some("me".to_owned()),
+            ..request("u1")
+        };
+        let listed =
+            format!(r#"[{{"issuer":"me","tenant_claim":"org.id","hs256_secrets":["{SECRET}"]}}]"#);
+        let config = config(&[("USHER__AUTH__ISSUERS", &listed)]).unwrap();
+        let claims = claims(&config, &request);
+        assert_eq!(claims["org"], json!({"id": "acme"}));
+        assert_eq!(claims["scope"], "meetings:write");
+        assert_eq!(claims["iss"], "me");
+        let unknown = TokenArgs {
+            issuer: Some("other".to_owned()),
+            ..request
+        };
+        assert!(token(&config, &unknown, 0).is_err());
+    }
+
+    #[test]
+    fn a_tenant_without_a_claim_for_it_is_refused() {
+        let config = config(&[("USHER__AUTH__HS256_SECRET", SECRET)]).unwrap();
+        let request = TokenArgs {
+            tenant: Some("acme".to_owned()),
+            ..request("u1")
+        };
+        let error = token(&config, &request, 0).unwrap_err();
+        assert!(error.to_string().contains("tenant_claim"), "{error}");
     }
 
     #[test]

@@ -12,16 +12,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App, Outside};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, ConfigFaults};
 use crate::ids::IdSource;
 use crate::serve::{self, Front};
 
-/// Serves until SIGTERM or SIGINT. Rooms and connections live on single-threaded event loops: work
+/// Serves until SIGTERM or SIGINT; at SIGHUP takes over the keys of what `reload` reads.
+///
+/// Rooms and connections live on single-threaded event loops: work
 /// that stays on its thread wakes nobody.
 ///
 /// # Errors
 /// The database cannot be opened or the address cannot be bound.
-pub fn run(config: &Config) -> anyhow::Result<()> {
+pub fn run(
+    config: &Config,
+    reload: impl Fn() -> Result<Config, ConfigFaults>,
+) -> anyhow::Result<()> {
     let runtime = event_loop()?;
     runtime.block_on(async {
         let outside = Outside {
@@ -45,18 +50,16 @@ pub fn run(config: &Config) -> anyhow::Result<()> {
                 )
             })
             .collect::<anyhow::Result<_>>()?;
-        let verified = config.auth.hs256_secret.is_some();
+        let verified = config.auth.verifies();
         tracing::info!(%address, event_loops = threads, tokens_verified = verified, "serving");
         if !verified {
-            tracing::warn!(
-                "no auth.hs256_secret is set: every client is believed to be who it says"
-            );
+            tracing::warn!("[auth] has no key: every client is believed to be who it says");
         }
         let io = app.io.clone();
         let (patience, front) = (config.http.shutdown_timeout(), app.front.clone());
         let accepting = serve::accept_and_finish(listener, front, stop.clone(), patience);
         let signalled = async {
-            let result = wait_for_signal().await;
+            let result = wait_for_signal(|| reloaded(&app, &reload)).await;
             tracing::info!("stopping");
             app.readiness.drain();
             // Until the last client is sent away, whoever asks learns that this node wants no work.
@@ -125,14 +128,30 @@ fn another_loop(
         .context("starting a thread")
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
+/// A configuration that cannot be used changes nothing.
+fn reloaded(app: &App, reload: impl Fn() -> Result<Config, ConfigFaults>) {
+    let read = reload().map_err(anyhow::Error::from);
+    match read.and_then(|config| app.reload(&config)) {
+        Ok(()) => tracing::info!("the keys of [auth] were read again"),
+        Err(error) => tracing::error!(
+            error = format!("{error:#}"),
+            "the keys of [auth] stay as they were"
+        ),
+    }
+}
+
+/// Waits to be told to stop; calls `hang_up` at each SIGHUP.
+async fn wait_for_signal(hang_up: impl Fn()) -> anyhow::Result<()> {
+    let mut reload = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = reload.recv() => hang_up(),
+        }
     }
-    Ok(())
 }
 
 /// Lets rooms tell SQL what they have decided and closes it, within the time-out.

@@ -27,7 +27,8 @@ fn run() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
     let loaded = cli.load_config();
     if matches!(cli.command(), Command::CheckConfig) {
-        let valid = cli::check_config(&loaded, &mut stdout())?;
+        let keys = loaded.as_ref().map_or(Ok(()), app::check_keys);
+        let valid = cli::check_config(&loaded, &keys, &mut stdout())?;
         return Ok(if valid {
             ExitCode::SUCCESS
         } else {
@@ -37,7 +38,7 @@ fn run() -> anyhow::Result<ExitCode> {
     let config = loaded?;
     telemetry::init(&config.log)?;
     match cli.command() {
-        Command::Serve => lifecycle::run(&config)?,
+        Command::Serve => lifecycle::run(&config, || cli.load_config())?,
         Command::Migrate => migrate(&config)?,
         Command::Token(request) => print_token(&config, request)?,
         Command::CheckConfig => {}

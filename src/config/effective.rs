@@ -49,12 +49,30 @@ fn is_comment(line: &str) -> bool {
     line.starts_with('#')
 }
 
-/// An option as TOML; JSON writes text and numbers alike.
+/// An option as TOML.
 fn shown(settings: &Dict, section: &str, option: &str) -> String {
     settings
         .get(section)
         .and_then(Value::as_dict)
         .and_then(|options| options.get(option))
-        .and_then(|value| serde_json::to_string(value).ok())
+        .map(inline)
         .unwrap_or_default()
+}
+
+/// A value as TOML writes it within a line; JSON writes text and numbers alike.
+fn inline(value: &Value) -> String {
+    if let Some(items) = value.as_array() {
+        let items: Vec<String> = items.iter().map(inline).collect();
+        return format!("[{}]", items.join(", "));
+    }
+    if let Some(members) = value.as_dict() {
+        let set = members
+            .iter()
+            .filter(|(_, value)| !matches!(value, Value::Empty(..)));
+        let members: Vec<String> = set
+            .map(|(name, value)| format!("{name} = {}", inline(value)))
+            .collect();
+        return format!("{{ {} }}", members.join(", "));
+    }
+    serde_json::to_string(value).unwrap_or_default()
 }

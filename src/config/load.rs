@@ -187,6 +187,7 @@ impl Setting {
         }
         match self.merge_into(base.clone()).extract::<Config>() {
             Ok(_) => Ok(()),
+            Err(error) if expected == ValueKind::List => Err(fault_in_list(&key, &error)),
             Err(error) => Err(ConfigFault::new(&key, reason_of(&error), hint_of(&key))),
         }
     }
@@ -248,6 +249,7 @@ fn env_settings(
         let value = match default_of(defaults, section, option).map(kind_of) {
             Some(ValueKind::Integer) => text.trim().parse::<i64>().ok().map(Value::from),
             Some(ValueKind::Boolean) => text.trim().parse::<bool>().ok().map(Value::from),
+            Some(ValueKind::List) => serde_json::from_str::<Value>(&text).ok(),
             Some(ValueKind::Text | ValueKind::Other) | None => None,
         };
         settings.push(Setting {
@@ -303,8 +305,33 @@ fn unknown(section: &str, option: &str, defaults: &Dict) -> ConfigFault {
 fn hint_of(key: &str) -> &'static str {
     match key {
         "http.listen" => "an IP address and a port, as in 127.0.0.1:8080 or [::]:8080",
+        "auth.issuers" => "[[auth.issuers]] tables, or in a variable a JSON list of objects",
         _ => "",
     }
+}
+
+/// What is wrong inside of a list, and where; never with the value, which may be a secret.
+fn fault_in_list(key: &str, error: &Error) -> ConfigFault {
+    let place = error.path.join(".");
+    let place = if place.starts_with(key) {
+        place
+    } else {
+        key.to_owned()
+    };
+    let kind = &error.kind;
+    let reason = if let Kind::UnknownField(field, known) = kind {
+        let known = known.join(", ");
+        format!("has an unknown option `{field}`; known: {known}")
+    } else if let Kind::MissingField(field) = kind {
+        format!("lacks `{field}`")
+    } else if let Kind::UnknownVariant(_, known) = kind {
+        format!("is not one of: {}", known.join(", "))
+    } else if let Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) = kind {
+        format!("is not {expected}")
+    } else {
+        "cannot be read".to_owned()
+    };
+    ConfigFault::new(place, reason, hint_of(key))
 }
 
 fn reason_of(error: &Error) -> String {
@@ -323,7 +350,9 @@ pub(super) enum ValueKind {
     Integer,
     /// True or false.
     Boolean,
-    /// Anything that no option is: a fraction, a list, a table.
+    /// Tables in a list.
+    List,
+    /// Anything that no option is: a fraction, a table.
     Other,
 }
 
@@ -333,7 +362,8 @@ impl std::fmt::Display for ValueKind {
             Self::Text => "text",
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",
-            Self::Other => "a fraction, a list or a table",
+            Self::List => "a list",
+            Self::Other => "a fraction or a table",
         })
     }
 }
@@ -344,6 +374,7 @@ pub(super) const fn kind_of(value: &Value) -> ValueKind {
         Value::Bool(..) => ValueKind::Boolean,
         Value::Num(_, Num::F32(_) | Num::F64(_)) => ValueKind::Other,
         Value::Num(..) => ValueKind::Integer,
-        Value::Empty(..) | Value::Dict(..) | Value::Array(..) => ValueKind::Other,
+        Value::Array(..) => ValueKind::List,
+        Value::Empty(..) | Value::Dict(..) => ValueKind::Other,
     }
 }

@@ -7,6 +7,7 @@
 //! Nothing here opens a socket, a database or a log: the rest of the server is handed a
 //! [`Config`] that has already been found sound, and reads no environment of its own.
 
+mod auth;
 mod database_url;
 mod effective;
 mod fault;
@@ -19,10 +20,10 @@ mod sections;
 mod tests;
 mod validate;
 
+pub use auth::{AuthConfig, IssuerConfig, IssuerPreset, UserIdMismatch};
 pub use database_url::DatabaseBackend;
 pub use fault::{ConfigFault, ConfigFaults};
 pub use sections::{
-    AuthConfig, Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig,
-    LogFormat, PresenceConfig, RoomsConfig, SocketConfig, SqliteSynchronous, StoreConfig,
-    UncreatedRooms,
+    Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig, LogFormat,
+    PresenceConfig, RoomsConfig, SocketConfig, SqliteSynchronous, StoreConfig, UncreatedRooms,
 };

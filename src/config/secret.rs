@@ -29,6 +29,14 @@ pub(super) fn mask<S: Serializer>(
     serializer.serialize_str(if secret.is_some() { MASK } else { "" })
 }
 
+/// Writes [`MASK`] for each secret.
+pub(super) fn mask_all<S: Serializer>(
+    secrets: &[SecretString],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(|_| MASK))
+}
+
 /// Writes a URL without its password.
 pub(super) fn mask_url<S: Serializer>(
     url: &SecretString,

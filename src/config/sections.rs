@@ -11,6 +11,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::auth::AuthConfig;
 use super::database_url::{self, DatabaseBackend};
 use super::{origins, secret};
 
@@ -174,30 +175,6 @@ impl SocketConfig {
     #[must_use]
     pub const fn slow_consumer_timeout(&self) -> Duration {
         Duration::from_millis(self.slow_consumer_timeout_ms)
-    }
-}
-
-/// `[auth]`: who the server believes.
-#[derive(Debug, Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthConfig {
-    /// Key of the HS256 tokens that name a user, at least 16 bytes. Default none (empty).
-    ///
-    /// Danger: without it the server believes any user id. Whoever has it is any user.
-    #[serde(
-        deserialize_with = "secret::empty_is_none",
-        serialize_with = "secret::mask"
-    )]
-    pub hs256_secret: Option<SecretString>,
-    /// Seconds by which clocks may differ when the times of a token are checked. Default 30.
-    pub leeway_secs: u64,
-}
-
-impl AuthConfig {
-    /// [`Self::leeway_secs`].
-    #[must_use]
-    pub const fn leeway(&self) -> Duration {
-        Duration::from_secs(self.leeway_secs)
     }
 }
 

@@ -61,7 +61,10 @@ fn other_value(key: &str, default: &Value) -> String {
         "http.listen" => "127.0.0.1:9000".to_owned(),
         "http.allowed_origins" => "https://app.example".to_owned(),
         "socket.path" => "/other/socket".to_owned(),
-        "auth.hs256_secret" => SECRET.to_owned(),
+        "auth.hs256_secret" | "auth.hs256_previous_secret" => SECRET.to_owned(),
+        "auth.tenant_claim" => "org.id".to_owned(),
+        "auth.user_id_mismatch" => "ignore".to_owned(),
+        "auth.issuers" => format!(r#"[{{"issuer":"a","hs256_secrets":["{SECRET}"]}}]"#),
         "database.url" => "postgres://localhost/usher".to_owned(),
         "database.sqlite_synchronous" => "full".to_owned(),
         "store.redis_url" => "redis://localhost".to_owned(),
@@ -375,6 +378,7 @@ fn wrong_types_are_told_for_every_option() {
     for (key, default) in documented() {
         let (section, option) = key.split_once('.').unwrap();
         let wrong = match kind_of(&default) {
+            ValueKind::List => ["1", "true", "\"[]\"", "{ a = 1 }", "1.0"],
             ValueKind::Text => ["0", "true", "[]", "{ a = 1 }", "1979-05-27"],
             ValueKind::Integer => ["\"1\"", "true", "[]", "{ a = 1 }", "1.0"],
             ValueKind::Boolean => ["\"true\"", "1", "[]", "{ a = 1 }", "1.0"],

@@ -5,13 +5,11 @@ use secrecy::ExposeSecret;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::auth;
 use super::database_url;
 use super::fault::{ConfigFault, ConfigFaults};
 use super::origins;
 use super::sections::Config;
-
-/// The shortest key that is accepted, in bytes.
-const SECRET_BYTES_MIN: usize = 16;
 
 /// Paths that belong to the HTTP API, first segment only.
 const RESERVED_PATHS: [&str; 4] = ["api", "healthz", "readyz", "metrics"];
@@ -28,7 +26,7 @@ pub(super) enum Layers {
 /// Adds what is wrong with `config` as a whole. Options that are known to be at fault stand at
 /// their defaults in it, so what would follow from those is left out.
 pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFaults) {
-    check_secret(config, faults);
+    auth::check(&config.auth, faults);
     check_socket_path(config, faults);
     check_origins(config, faults);
     check_database(config, faults);
@@ -43,38 +41,26 @@ pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFault
     }
 }
 
-fn check_secret(config: &Config, faults: &mut ConfigFaults) {
-    let Some(secret) = &config.auth.hs256_secret else {
-        return;
-    };
-    if secret.expose_secret().len() < SECRET_BYTES_MIN {
-        faults.push(ConfigFault::new(
-            "auth.hs256_secret",
-            format!("is shorter than {SECRET_BYTES_MIN} bytes"),
-            "make one with: openssl rand -base64 32",
-        ));
-    }
-}
-
 fn check_public_address(config: &Config, faults: &mut ConfigFaults) {
     if faults.concern(&[
         "http.listen",
         "auth.hs256_secret",
+        "auth.issuers",
         "http.allow_unauthenticated_public",
     ]) {
         return;
     }
-    if config.auth.hs256_secret.is_none()
+    if !config.auth.verifies()
         && !config.http.is_loopback()
         && !config.http.allow_unauthenticated_public
     {
         faults.push(ConfigFault::new(
             "http.listen",
             format!(
-                "{} is not loopback, and without auth.hs256_secret the server believes any user id",
+                "{} is not loopback, and without a key the server believes any user id",
                 config.http.listen
             ),
-            "set auth.hs256_secret, or listen on 127.0.0.1, or, where everybody is trusted, set \
+            "set auth.hs256_secret or auth.issuers, or listen on 127.0.0.1, or, where everybody is trusted, set \
              http.allow_unauthenticated_public = true",
         ));
     }

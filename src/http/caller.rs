@@ -24,8 +24,8 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let principal = api.authenticator.authenticate(bearer(header, None))?;
-        Ok(Self(principal))
+        let principal = api.authenticator.authenticate(bearer(header, None)).await;
+        Ok(Self(principal.map_err(Refusal::from)?))
     }
 }
 
@@ -50,7 +50,7 @@ impl Caller {
         key: &RoomKey,
         claim: Option<&UserId>,
     ) -> Result<Option<UserId>, Refusal> {
-        if let Some(user) = &self.0.user {
+        if let Some(user) = self.0.user() {
             api.meetings.authorize(key, user).await?;
         }
         self.0.act_as(claim)

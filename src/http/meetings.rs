@@ -196,7 +196,7 @@ async fn must_be_creator(
     caller: &Caller,
     key: &crate::domain::id::RoomKey,
 ) -> Result<(), Refusal> {
-    let Some(user) = &caller.0.user else {
+    let Some(user) = caller.0.user() else {
         return Ok(());
     };
     let meeting = api.meetings.get(key).await?;

@@ -20,9 +20,11 @@ pub mod client {
     pub const ROOM_STATE: &str = "room-state";
     /// End the meeting for everybody.
     pub const END_MEETING: &str = "end-meeting";
+    /// Put another token in the place of the connection's.
+    pub const REFRESH_AUTH: &str = "refresh-auth";
 
     /// All of them.
-    pub const ALL: [&str; 9] = [
+    pub const ALL: [&str; 10] = [
         JOIN_ROOM,
         LEAVE_ROOM,
         MAKE_HOST,
@@ -32,6 +34,7 @@ pub mod client {
         UPDATE_MY_STATE,
         ROOM_STATE,
         END_MEETING,
+        REFRESH_AUTH,
     ];
 }
 
@@ -61,11 +64,13 @@ pub mod server {
     pub const MEETING_ENDED: &str = "meeting-ended";
     /// A newer connection of the same user took this one's place.
     pub const SESSION_REPLACED: &str = "session-replaced";
+    /// Your token is about to expire; send another with `refresh-auth`.
+    pub const TOKEN_EXPIRING: &str = "token-expiring";
     /// Your command was refused.
     pub const ERROR: &str = "error";
 
     /// All of them.
-    pub const ALL: [&str; 13] = [
+    pub const ALL: [&str; 14] = [
         EXISTING_PARTICIPANTS,
         PARTICIPANT_JOINED,
         PARTICIPANT_LEFT,
@@ -78,6 +83,7 @@ pub mod server {
         HOST_CHANGED,
         MEETING_ENDED,
         SESSION_REPLACED,
+        TOKEN_EXPIRING,
         ERROR,
     ];
 }

@@ -40,6 +40,16 @@ pub struct JoinRequest {
     pub media: MediaChanges,
 }
 
+/// A token as the client sent it. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(***)")
+    }
+}
+
 /// A parsed event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -67,4 +77,6 @@ pub enum Request {
     RoomState(RoomId),
     /// End the meeting.
     End(RoomId),
+    /// Put another token in the place of the connection's.
+    RefreshAuth(Token),
 }

@@ -1,7 +1,7 @@
 //! One Socket.IO connection of a client, as Usher sees it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -19,12 +19,16 @@ use super::parcel::{Parcel, Piece};
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
+use crate::domain::time::Timestamp;
 
 /// A second fall-behind within this time ends the connection.
 const RELAPSE: Duration = Duration::from_secs(30);
 
 /// How often a full library queue is tried again: polling tells nobody when it is read.
 const PUMP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// The expiry of what does not expire.
+const NEVER: u64 = u64::MAX;
 
 /// How packets reach the client.
 #[derive(Debug)]
@@ -70,6 +74,8 @@ pub struct Connection {
     /// Whether it was told to go to another node.
     away: AtomicBool,
     backlog_limit: usize,
+    /// When its token expires: milliseconds since 1970, or [`NEVER`].
+    expires_at: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -106,7 +112,8 @@ impl Connection {
                 waiting: Backlog::default(),
             },
         };
-        let user = principal.user.clone();
+        let user = principal.user().cloned();
+        let expires_at = principal.expires_at.map_or(NEVER, |at| at.0);
         let state = State {
             route,
             user,
@@ -122,6 +129,7 @@ impl Connection {
             cut: AtomicBool::new(false),
             away: AtomicBool::new(false),
             backlog_limit,
+            expires_at: AtomicU64::new(expires_at),
             state: Mutex::new(state),
         }
     }
@@ -130,6 +138,27 @@ impl Connection {
     #[must_use]
     pub const fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// When its token expires; `None` when there is none.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let at = self.expires_at.load(Ordering::Relaxed);
+        (at != NEVER).then_some(Timestamp(at))
+    }
+
+    /// Another token of the same user took the place of the one before.
+    pub(super) fn renew(&self, expires_at: Option<Timestamp>) {
+        let at = expires_at.map_or(NEVER, |at| at.0);
+        self.expires_at.store(at, Ordering::Relaxed);
+    }
+
+    /// Tells the client to go, and not to come back by itself; `false` when the library has no place
+    /// for the word of it.
+    pub(super) fn dismiss(&self) -> bool {
+        self.socket
+            .upgrade()
+            .is_none_or(|socket| !socket.connected() || socket.disconnect().is_ok())
     }
 
     /// Whom its token belongs to.

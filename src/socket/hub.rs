@@ -10,6 +10,7 @@ use socketioxide::socket::{Sid, Socket};
 use tokio_util::task::TaskTracker;
 
 use super::connection::Connection;
+use super::expiry::Expiries;
 use super::wire::Wire;
 use crate::auth::{Authenticator, Principal};
 use crate::domain::id::{ConnectionId, RoomKey};
@@ -62,6 +63,8 @@ pub struct Hub {
     draining: AtomicBool,
     /// Verifies tokens at CONNECT.
     pub authenticator: Arc<Authenticator>,
+    /// When their tokens expire.
+    pub expiries: Expiries,
     /// Names connections.
     pub ids: Arc<IdSource>,
     /// Bounds.
@@ -75,6 +78,7 @@ impl Hub {
     #[must_use]
     pub fn new(
         authenticator: Arc<Authenticator>,
+        expiries: Expiries,
         ids: Arc<IdSource>,
         limits: SocketLimits,
         tracker: TaskTracker,
@@ -84,6 +88,7 @@ impl Hub {
             rooms: OnceLock::new(),
             draining: AtomicBool::new(false),
             authenticator,
+            expiries,
             ids,
             limits,
             tracker,
@@ -181,6 +186,8 @@ impl Hub {
         }
         tables.by_sid.insert(socket.id, id);
         tables.connections.insert(id, connection.clone());
+        drop(tables);
+        self.expiries.watch(&connection);
         connection
     }
 
@@ -205,6 +212,7 @@ impl Hub {
             tables.by_sid.remove(&sid);
             tables.upgrades.remove(&sid);
         }
+        self.expiries.forget(connection);
         let id = connection.id();
         let sent_away = self.draining.load(Ordering::Relaxed);
         for room in connection.end() {
@@ -295,6 +303,16 @@ impl Hub {
         if !connection.close() {
             let connection = connection.clone();
             self.tracker.spawn(async move { connection.closed().await });
+        }
+    }
+}
+
+impl Hub {
+    /// Ends a connection whose owner may not be here any longer.
+    pub fn expel(self: &Arc<Self>, connection: &Arc<Connection>) {
+        if !connection.dismiss() {
+            // It does not even fetch what it is told.
+            self.cut_off(connection);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! From a client's packet to a room's inbox, synchronously: socketioxide spawns what handlers
 //! return, and spawned work may overtake.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,16 +15,17 @@ use super::fanout::send_answer;
 use super::hub::{Ending, Hub};
 use super::parcel::{Parcel, Piece};
 use super::wire::Wire;
-use crate::auth::bearer;
+use crate::auth::{Identity, TokenFault, bearer};
 use crate::domain::id::{RoomId, RoomKey, UserId};
 use crate::domain::participant::Profile;
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::room::{Actor, Command, Join, LossCause};
+use crate::domain::time::Timestamp;
 use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
 use crate::protocol::args::Packet;
 use crate::protocol::delta;
-use crate::protocol::request::{JoinRequest, Request};
+use crate::protocol::request::{JoinRequest, Request, Token};
 
 type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
 
@@ -43,7 +43,7 @@ impl Door {
         Self { hub }
     }
 
-    fn admit(
+    async fn admit(
         &self,
         socket: &Arc<Socket<LocalAdapter>>,
         auth: Option<&Value>,
@@ -57,7 +57,10 @@ impl Door {
         let token = in_auth
             .as_deref()
             .or_else(|| bearer(header, parts.uri.query()));
-        let principal = self.hub.authenticator.authenticate(token)?;
+        let principal = self.hub.authenticator.authenticate(token).await?;
+        if matches!(principal.identity, Identity::Service(_)) {
+            return Err(TokenFault::Service.into());
+        }
         let wire = parts.extensions.get::<Arc<Wire>>().cloned();
         let connection = self.hub.open(socket, principal, wire);
         socket.on_fallback(Inbound {
@@ -80,18 +83,18 @@ impl Door {
 pub enum Ours {}
 
 impl ConnectMiddleware<LocalAdapter, Ours> for Door {
-    fn call<'a>(
+    async fn call<'a>(
         &'a self,
         socket: Arc<Socket<LocalAdapter>>,
         auth: &'a Option<Value>,
-    ) -> impl Future<Output = ConnectResult> + Send {
-        let admitted = self.admit(&socket, auth.as_ref());
-        std::future::ready(admitted.map_err(|refusal| {
+    ) -> ConnectResult {
+        let admitted = self.admit(&socket, auth.as_ref()).await;
+        admitted.map_err(|refusal| {
             tracing::info!(code = refusal.code(), "a socket was not let in");
             let sentence = format!("{}: {refusal}", refusal.code());
             let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
             boxed
-        }))
+        })
     }
 }
 
@@ -191,6 +194,7 @@ impl Inbound {
                 let user = self.user_in(&key)?;
                 self.change(from, &key, user, Command::End)
             }
+            Request::RefreshAuth(token) => self.refresh_auth(from, token),
             Request::RoomState(room) => {
                 let key = self.key(room);
                 self.user_in(&key)?;
@@ -280,6 +284,38 @@ impl Inbound {
         Ok(())
     }
 
+    /// Verifying may have to wait for keys, and concerns no room: it is no command of one.
+    fn refresh_auth(&self, from: ConnectionReply, token: Token) -> Result<(), Refusal> {
+        self.take_place()?;
+        let (hub, connection) = (self.hub.clone(), self.connection.clone());
+        self.hub.tracker.spawn(async move {
+            let outcome = renew(&hub, &connection, &token).await;
+            connection.end_command();
+            let pieces = match outcome {
+                Ok(expires) => match from.ack {
+                    Some(id) => vec![Piece::Ack {
+                        id,
+                        payload: delta::refreshed_ack(expires),
+                    }],
+                    None => Vec::new(),
+                },
+                Err(refusal) => refused(from, &refusal),
+            };
+            send_answer(&hub, &connection, &Parcel::new(pieces));
+        });
+        Ok(())
+    }
+
+    fn take_place(&self) -> Result<(), Refusal> {
+        let limit = self.hub.limits.commands_in_flight;
+        if self.connection.begin_command(limit) {
+            return Ok(());
+        }
+        Err(Refusal::RateLimited {
+            reason: "Too many commands under way; wait for their answers",
+        })
+    }
+
     /// The connection's user; without one it has not joined anything.
     fn user_in(&self, key: &RoomKey) -> Result<UserId, Refusal> {
         self.connection.user().ok_or_else(|| {
@@ -328,14 +364,7 @@ impl Inbound {
         let rooms = self.hub.rooms().ok_or(Refusal::Unavailable {
             reason: "The server is starting",
         })?;
-        if !self
-            .connection
-            .begin_command(self.hub.limits.commands_in_flight)
-        {
-            return Err(Refusal::RateLimited {
-                reason: "Too many commands under way; wait for their answers",
-            });
-        }
+        self.take_place()?;
         send(
             rooms,
             Message {
@@ -348,6 +377,24 @@ impl Inbound {
             undelivered.refusal
         })
     }
+}
+
+/// Puts a token in the place of the connection's, which must be the same user's.
+async fn renew(
+    hub: &Hub,
+    connection: &Connection,
+    token: &Token,
+) -> Result<Option<Timestamp>, Refusal> {
+    let principal = hub.authenticator.authenticate(Some(&token.0)).await?;
+    if !connection.principal().is_succeeded_by(&principal) {
+        return Err(Refusal::Unauthorized {
+            reason: "The token is another user's; open a new connection with it",
+        });
+    }
+    hub.expiries.forget(connection);
+    connection.renew(principal.expires_at);
+    hub.expiries.watch(connection);
+    Ok(principal.expires_at)
 }
 
 /// Tells the rooms when the connection ends. The library drops the handler uncalled when the answer

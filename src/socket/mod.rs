@@ -5,6 +5,7 @@
 //! room's own task; see [`wire`].
 
 pub mod connection;
+pub mod expiry;
 pub mod fanout;
 pub mod frames;
 pub mod hub;

@@ -3,8 +3,10 @@
 
 mod parse;
 mod render;
+mod session;
 mod view;
 
 pub use parse::parse;
 pub use render::{Attached, Rendered, done_ack, error, refused_ack, render, room_ack};
+pub use session::{refreshed_ack, token_expiring};
 pub use view::View;

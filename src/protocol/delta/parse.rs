@@ -12,7 +12,7 @@ use crate::domain::role::Role;
 use crate::domain::text;
 use crate::protocol::args::Packet;
 use crate::protocol::names::client;
-use crate::protocol::request::{JoinRequest, PayloadLimits, Request};
+use crate::protocol::request::{JoinRequest, PayloadLimits, Request, Token};
 
 /// Reads one event. The name comes back as one of ours, for answers.
 ///
@@ -45,6 +45,7 @@ pub fn parse(
         client::UPDATE_MY_STATE => (client::UPDATE_MY_STATE, update_state(packet)),
         client::ROOM_STATE => (client::ROOM_STATE, room_of(packet).map(Request::RoomState)),
         client::END_MEETING => (client::END_MEETING, room_of(packet).map(Request::End)),
+        client::REFRESH_AUTH => (client::REFRESH_AUTH, refresh_auth(packet)),
         _ => ("unknown", Err(Refusal::UnknownEvent)),
     }
 }
@@ -79,6 +80,11 @@ struct RolePayload<'a> {
 #[serde(rename_all = "camelCase")]
 struct RoomPayload {
     room_id: String,
+}
+
+#[derive(Deserialize)]
+struct RefreshPayload {
+    token: String,
 }
 
 #[derive(Deserialize)]
@@ -177,6 +183,15 @@ fn update_state(packet: &Packet<'_>) -> Result<Request, Refusal> {
             hand_raised: payload.is_hand_raised,
         },
     })
+}
+
+fn refresh_auth(packet: &Packet<'_>) -> Result<Request, Refusal> {
+    // What serde says of a token of another type would quote it.
+    let payload = owned_object::<RefreshPayload>(packet.raw(0));
+    let payload = payload.map_err(|_quoting| Refusal::InvalidPayload {
+        reason: "The payload must be an object with the text `token`".to_owned(),
+    })?;
+    Ok(Request::RefreshAuth(Token(payload.token)))
 }
 
 /// A room given as `{roomId}` or as the bare id.

@@ -19,7 +19,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("db", ADAPTER),
     ("engine", &["domain", "clock", "ids"]),
     ("protocol", &["domain"]),
-    ("auth", &["domain"]),
+    ("auth", &["domain", "clock"]),
     ("domain", &[]),
     ("clock", &["domain"]),
     ("ids", &["domain"]),

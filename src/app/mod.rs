@@ -7,34 +7,40 @@ use std::time::Duration;
 use anyhow::Context;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::issuers::{Surroundings, issuers};
+pub use self::options::db_options;
+use self::options::{
+    engine_limits, expiry_times, http_limits, origins, room_policy, serve_limits, socket_limits,
+    sweep_times,
+};
 use crate::auth::Authenticator;
-use crate::clock::Clock;
-use crate::config::{self, Config};
-use crate::db::{Company, DbOptions, Sole, SqlDirectory};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::db::{Company, Sole, SqlDirectory};
 use crate::domain::id::RoomId;
-use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::engine::directory::Directory;
-use crate::engine::limits::EngineLimits;
 use crate::engine::meetings::Meetings;
 use crate::engine::nodes::NodeRegistry;
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::store::RoomStore;
-use crate::engine::sweeping::{SweepTimes, Sweeper};
-use crate::http::browsers::{Origins, guard};
-use crate::http::{Api, HttpLimits, router};
+use crate::engine::sweeping::Sweeper;
+use crate::http::browsers::guard;
+use crate::http::{Api, router};
 use crate::ids::IdSource;
-use crate::protocol::request::PayloadLimits;
-use crate::serve::{Front, ServeLimits};
+use crate::serve::Front;
+use crate::socket::expiry::Expiries;
 use crate::socket::fanout::Fanouts;
-use crate::socket::hub::{Hub, SocketLimits};
+use crate::socket::hub::Hub;
 use crate::socket::inbound::{Door, connected};
 use crate::socket::upgrade::Engine;
 use crate::store::{MemoryRoomStore, RedisOptions, RedisRoomStore};
+
+pub mod issuers;
+mod options;
 
 /// A server, put together but not listening yet.
 #[derive(Debug)]
@@ -53,6 +59,8 @@ pub struct App {
     pub readiness: Arc<Readiness>,
     /// Ends what keeps the store and this node's lease, after everything else.
     pub finished: CancellationToken,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
     /// Keeps other nodes off the database, where rooms are in this one's memory.
     pub sole: Option<Sole>,
 }
@@ -94,13 +102,11 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         },
         None => keep_rooms(config, &ids, &tracker, &finished).await?,
     };
-    let authenticator = Arc::new(Authenticator::new(
-        config.auth.hs256_secret.as_ref(),
-        config.auth.leeway(),
-        config.limits.name_chars,
-    ));
-    let limits = socket_limits(config);
-    let hub = Hub::new(authenticator.clone(), ids.clone(), limits, tracker.clone());
+    let around = Surroundings {
+        clock: clock.clone(),
+        tracker: tracker.clone(),
+    };
+    let hub = open_hub(config, &around, &ids, &finished)?;
     let policy = room_policy(config);
     let rooms = Rooms::new(EngineParts {
         store: kept.store,
@@ -127,9 +133,9 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     let durable: Arc<dyn Directory> = directory.clone();
     let readiness = Arc::new(Readiness::new(durable.clone(), kept.nodes));
     let api = Api {
-        meetings: Meetings::new(durable, rooms.clone(), clock, policy),
+        meetings: Meetings::new(durable, rooms.clone(), clock.clone(), policy),
         readiness: readiness.clone(),
-        authenticator,
+        authenticator: hub.authenticator.clone(),
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
     };
@@ -153,8 +159,68 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         io,
         readiness,
         finished,
+        clock,
         sole: kept.sole,
     })
+}
+
+/// Whether the keys that a configuration names can be used.
+///
+/// # Errors
+/// A file cannot be read, or a key is none.
+pub fn check_keys(config: &Config) -> anyhow::Result<()> {
+    let around = Surroundings {
+        clock: Arc::new(SystemClock),
+        tracker: TaskTracker::new(),
+    };
+    issuers(config, &around, None).map(drop)
+}
+
+impl App {
+    /// Believes the issuers of `config` from now on; everything else stays as it was.
+    ///
+    /// # Errors
+    /// A key cannot be used; then nothing changes.
+    pub fn reload(&self, config: &Config) -> anyhow::Result<()> {
+        let around = Surroundings {
+            clock: self.clock.clone(),
+            tracker: self.tracker.clone(),
+        };
+        let authenticator = &self.front.hub.authenticator;
+        anyhow::ensure!(
+            config.auth.verifies() == authenticator.verifies(),
+            "[auth] has a key now and had none, or the other way round: that needs a restart"
+        );
+        let believed = issuers(config, &around, Some(authenticator))?;
+        authenticator.replace(believed);
+        Ok(())
+    }
+}
+
+/// The connections of this node, none yet.
+fn open_hub(
+    config: &Config,
+    around: &Surroundings,
+    ids: &Arc<IdSource>,
+    finished: &CancellationToken,
+) -> anyhow::Result<Arc<Hub>> {
+    let clock = &around.clock;
+    let believed = issuers(config, around, None)?;
+    let authenticator = Authenticator::new(believed, clock.clone());
+    let hub = Hub::new(
+        Arc::new(authenticator),
+        Expiries::new(expiry_times(config), clock.clone()),
+        ids.clone(),
+        socket_limits(config),
+        around.tracker.clone(),
+    );
+    let ended = end_expired(hub.clone(), finished.clone());
+    around.tracker.spawn(ended);
+    Ok(hub)
+}
+
+async fn end_expired(hub: Arc<Hub>, finished: CancellationToken) {
+    hub.expiries.run(hub.clone(), finished).await;
 }
 
 /// Where live rooms are kept.
@@ -203,30 +269,6 @@ async fn keep_rooms(
     })
 }
 
-const fn sweep_times(config: &Config) -> SweepTimes {
-    SweepTimes {
-        beat: config.store.beat(),
-        lease: config.store.lease(),
-        position_check: config.store.position_check(),
-    }
-}
-
-fn serve_limits(config: &Config) -> ServeLimits {
-    ServeLimits {
-        header_timeout: config.http.header_timeout(),
-        send_queue_bytes: config.socket.send_queue_bytes,
-        connections: Arc::new(Semaphore::new(config.http.max_connections)),
-    }
-}
-
-/// Without a key a page of another site could act as anybody: a loopback address keeps other machines
-/// out, not other pages.
-fn origins(config: &Config) -> Origins {
-    let believes = config.auth.hs256_secret.is_none();
-    let local_only = believes && !config.http.allow_unauthenticated_public;
-    Origins::new(config.http.origins(), local_only)
-}
-
 fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {
     let socket = &config.socket;
     let max = socket.max_message_bytes;
@@ -248,76 +290,4 @@ fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {
         .build_svc();
     io.ns("/", connected.with(Door::new(hub.clone())));
     (engine, io)
-}
-
-/// How the database is reached.
-#[must_use]
-pub fn db_options(config: &Config) -> DbOptions {
-    let database = &config.database;
-    DbOptions {
-        url: database.url.clone(),
-        max_connections: database.max_connections,
-        acquire_timeout: database.acquire_timeout(),
-        write_window: database.write_window(),
-        write_batch: database.write_batch,
-        write_queue: database.write_queue,
-        // What another node changes has to be seen at once, the end of a meeting above all.
-        meeting_cache: if config.store.redis_url.is_some() {
-            0
-        } else {
-            database.meeting_cache
-        },
-        meeting_cache_ttl: database.meeting_cache_ttl(),
-        sqlite_full_sync: database.sqlite_synchronous == config::SqliteSynchronous::Full,
-    }
-}
-
-fn room_policy(config: &Config) -> RoomPolicy {
-    RoomPolicy {
-        uncreated: match config.rooms.uncreated {
-            config::UncreatedRooms::Allow => UncreatedRooms::Allow,
-            config::UncreatedRooms::Deny => UncreatedRooms::Deny,
-            config::UncreatedRooms::FirstJoinerHosts => UncreatedRooms::FirstJoinerHosts,
-        },
-        devices: match config.rooms.devices {
-            config::DevicePolicy::Multiple => DevicePolicy::Multiple,
-            config::DevicePolicy::NewestWins => DevicePolicy::NewestWins,
-            config::DevicePolicy::RejectNew => DevicePolicy::RejectNew,
-        },
-        leave_after_lost: config.presence.leave_after_lost(),
-        leave_after_close: config.presence.leave_after_close(),
-        role_grace: config.rooms.role_grace(),
-        max_participants: config.rooms.max_participants,
-        max_connections_per_participant: config.rooms.max_connections_per_participant,
-    }
-}
-
-fn engine_limits(config: &Config) -> EngineLimits {
-    EngineLimits {
-        room_queue: config.rooms.queue,
-        batch: config.rooms.commands_per_commit,
-        idle_close: config.rooms.idle_close(),
-    }
-}
-
-fn socket_limits(config: &Config) -> SocketLimits {
-    SocketLimits {
-        commands_in_flight: config.socket.commands_in_flight,
-        rooms_per_connection: config.socket.max_rooms_per_connection,
-        send_queue_bytes: config.socket.send_queue_bytes,
-        slow_consumer_timeout: config.socket.slow_consumer_timeout(),
-        payload: PayloadLimits {
-            name_chars: config.limits.name_chars,
-            image_url_bytes: config.limits.image_url_bytes,
-        },
-    }
-}
-
-const fn http_limits(config: &Config) -> HttpLimits {
-    HttpLimits {
-        body_bytes: config.http.max_body_bytes,
-        name_chars: config.limits.name_chars,
-        description_chars: config.limits.description_chars,
-        page_size: config.limits.page_size_max,
-    }
 }

@@ -1,0 +1,119 @@
+//! From the settings to what each part takes.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::config::{self, Config};
+use crate::db::DbOptions;
+use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
+use crate::engine::limits::EngineLimits;
+use crate::engine::sweeping::SweepTimes;
+use crate::http::HttpLimits;
+use crate::http::browsers::Origins;
+use crate::protocol::request::PayloadLimits;
+use crate::serve::ServeLimits;
+use crate::socket::expiry::ExpiryTimes;
+use crate::socket::hub::SocketLimits;
+
+pub(super) const fn expiry_times(config: &Config) -> ExpiryTimes {
+    ExpiryTimes {
+        warning: config.auth.expiry_warning(),
+        grace: config.auth.expiry_grace(),
+    }
+}
+
+pub(super) const fn sweep_times(config: &Config) -> SweepTimes {
+    SweepTimes {
+        beat: config.store.beat(),
+        lease: config.store.lease(),
+        position_check: config.store.position_check(),
+    }
+}
+
+pub(super) fn serve_limits(config: &Config) -> ServeLimits {
+    ServeLimits {
+        header_timeout: config.http.header_timeout(),
+        send_queue_bytes: config.socket.send_queue_bytes,
+        connections: Arc::new(Semaphore::new(config.http.max_connections)),
+    }
+}
+
+/// Without a key a page of another site could act as anybody: a loopback address keeps other machines
+/// out, not other pages.
+pub(super) fn origins(config: &Config) -> Origins {
+    let local_only = !config.auth.verifies() && !config.http.allow_unauthenticated_public;
+    Origins::new(config.http.origins(), local_only)
+}
+
+/// How the database is reached.
+#[must_use]
+pub fn db_options(config: &Config) -> DbOptions {
+    let database = &config.database;
+    DbOptions {
+        url: database.url.clone(),
+        max_connections: database.max_connections,
+        acquire_timeout: database.acquire_timeout(),
+        write_window: database.write_window(),
+        write_batch: database.write_batch,
+        write_queue: database.write_queue,
+        // What another node changes has to be seen at once, the end of a meeting above all.
+        meeting_cache: if config.store.redis_url.is_some() {
+            0
+        } else {
+            database.meeting_cache
+        },
+        meeting_cache_ttl: database.meeting_cache_ttl(),
+        sqlite_full_sync: database.sqlite_synchronous == config::SqliteSynchronous::Full,
+    }
+}
+
+pub(super) fn room_policy(config: &Config) -> RoomPolicy {
+    RoomPolicy {
+        uncreated: match config.rooms.uncreated {
+            config::UncreatedRooms::Allow => UncreatedRooms::Allow,
+            config::UncreatedRooms::Deny => UncreatedRooms::Deny,
+            config::UncreatedRooms::FirstJoinerHosts => UncreatedRooms::FirstJoinerHosts,
+        },
+        devices: match config.rooms.devices {
+            config::DevicePolicy::Multiple => DevicePolicy::Multiple,
+            config::DevicePolicy::NewestWins => DevicePolicy::NewestWins,
+            config::DevicePolicy::RejectNew => DevicePolicy::RejectNew,
+        },
+        leave_after_lost: config.presence.leave_after_lost(),
+        leave_after_close: config.presence.leave_after_close(),
+        role_grace: config.rooms.role_grace(),
+        max_participants: config.rooms.max_participants,
+        max_connections_per_participant: config.rooms.max_connections_per_participant,
+    }
+}
+
+pub(super) fn engine_limits(config: &Config) -> EngineLimits {
+    EngineLimits {
+        room_queue: config.rooms.queue,
+        batch: config.rooms.commands_per_commit,
+        idle_close: config.rooms.idle_close(),
+    }
+}
+
+pub(super) fn socket_limits(config: &Config) -> SocketLimits {
+    SocketLimits {
+        commands_in_flight: config.socket.commands_in_flight,
+        rooms_per_connection: config.socket.max_rooms_per_connection,
+        send_queue_bytes: config.socket.send_queue_bytes,
+        slow_consumer_timeout: config.socket.slow_consumer_timeout(),
+        payload: PayloadLimits {
+            name_chars: config.limits.name_chars,
+            image_url_bytes: config.limits.image_url_bytes,
+        },
+    }
+}
+
+pub(super) const fn http_limits(config: &Config) -> HttpLimits {
+    HttpLimits {
+        body_bytes: config.http.max_body_bytes,
+        name_chars: config.limits.name_chars,
+        description_chars: config.limits.description_chars,
+        page_size: config.limits.page_size_max,
+    }
+}
