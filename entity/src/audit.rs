@@ -18,7 +18,7 @@ pub struct Model {
     pub id: String,
     /// When it happened.
     pub at: i64,
-    /// `user:<id>`, `service` or `system`.
+    /// `user:<id>`, `service`, `service:<id>`, `service:<id>/user:<id>` or `system`.
     pub actor: String,
     /// What was done.
     pub action: String,
@@ -36,6 +36,10 @@ pub struct Model {
     pub epoch: Option<i64>,
     /// The revision that made the change.
     pub rev: Option<i64>,
+    /// What the client's request was called.
+    pub request_id: Option<String>,
+    /// The place of a role's change among all changes of the meeting's roles.
+    pub stamp: Option<i64>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

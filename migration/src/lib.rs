@@ -11,6 +11,7 @@ mod m20261121_000002_create_grants;
 mod m20261121_000003_create_audit;
 mod m20261121_000004_create_write_probe;
 mod m20261121_000005_order_grants;
+mod m20261121_000006_name_requests;
 mod run;
 mod table;
 
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000003_create_audit::Migration),
             Box::new(m20261121_000004_create_write_probe::Migration),
             Box::new(m20261121_000005_order_grants::Migration),
+            Box::new(m20261121_000006_name_requests::Migration),
         ]
     }
 }

@@ -11,8 +11,9 @@ use super::claims::{Claims, TWICE, Unverified};
 use super::fault::TokenFault;
 use super::jwks::Jwks;
 use super::keys::Key;
-use super::principal::{Identity, Principal, Scopes, Service};
+use super::principal::{Identity, Principal, Service, scope_among};
 use crate::domain::id::{TenantId, UserId};
+use crate::domain::permission::Scope;
 use crate::domain::text;
 use crate::domain::time::Timestamp;
 
@@ -170,13 +171,13 @@ impl Rules {
         self.of_preset(claims)?;
         let subject = claims.text("sub").ok_or(TokenFault::NoSubject)?;
         let tenant = self.tenant_of(claims)?;
-        let scopes = self.scopes(claims);
+        let scope = self.scope(claims);
         let name = claims
             .text(&self.name_claim)
             .and_then(|name| text::line(name, limits.name_chars).ok());
         let id = UserId::new(subject).map_err(|_not_an_id| TokenFault::Subject)?;
-        let identity = match scopes {
-            Some(scopes) => Identity::Service(Service { id, scopes }),
+        let identity = match scope {
+            Some(scope) => Identity::Service(Service { id, scope }),
             None => Identity::User(id),
         };
         if let Some(actor) = claims.text("act.sub") {
@@ -234,12 +235,12 @@ impl Rules {
     }
 
     /// What a back end may do; `None` for a person.
-    fn scopes(&self, claims: &Claims) -> Option<Scopes> {
+    fn scope(&self, claims: &Claims) -> Option<Scope> {
         if !self.services {
             return None;
         }
         let words = claims.texts("scope");
-        Scopes::named(words.iter().flat_map(|it| it.split_ascii_whitespace()))
+        scope_among(words.iter().flat_map(|it| it.split_ascii_whitespace()))
     }
 }
 

@@ -22,7 +22,7 @@ pub use fetch::{Endpoint, FetchLimits};
 pub use issuer::{Issuer, Preset, Rules, TokenLimits};
 pub use jwks::{Jwks, KeepLimits, KeySource, Published};
 pub use keys::{Key, SignedBy};
-pub use principal::{Identity, Principal, Scopes, Service};
+pub use principal::{Identity, Principal, Service};
 
 /// The token of a request: `Authorization: Bearer` first, then `?token=`.
 #[must_use]

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::domain::id::{TenantId, UserId};
+use crate::domain::permission::Scope;
 use crate::domain::refusal::Refusal;
+use crate::domain::room::Actor;
 use crate::domain::time::Timestamp;
 
 /// Who is asking.
@@ -38,30 +40,17 @@ pub struct Service {
     /// The subject of its token.
     pub id: UserId,
     /// What it may do.
-    pub scopes: Scopes,
+    pub scope: Scope,
 }
 
-/// What a back end may do, from least to most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scopes {
-    /// `meetings:write`: create meetings for anybody, change and end every meeting.
-    Write,
-    /// `meetings:admin`: also delete, move ownership, see people, audits and everybody's meetings.
-    Admin,
-}
-
-impl Scopes {
-    /// The most that these words allow; `None` when none of them is a scope of ours.
-    #[must_use]
-    pub fn named<'a>(words: impl Iterator<Item = &'a str>) -> Option<Self> {
-        words
-            .filter_map(|word| match word {
-                "meetings:write" => Some(Self::Write),
-                "meetings:admin" => Some(Self::Admin),
-                _ => None,
-            })
-            .max()
-    }
+/// The most that these words allow; `None` when none of them is a scope of ours.
+pub(super) fn scope_among<'a>(words: impl Iterator<Item = &'a str>) -> Option<Scope> {
+    let known = words.filter_map(|word| match word {
+        "meetings:write" => Some(Scope::Write),
+        "meetings:admin" => Some(Scope::Admin),
+        _ => None,
+    });
+    known.max()
 }
 
 impl Principal {
@@ -100,6 +89,19 @@ impl Principal {
             }
             (Some(user), _) => Ok(Some(user.clone())),
             (None, claim) => Ok(claim.cloned()),
+        }
+    }
+
+    /// Who it is, as the actor of a change over REST: on behalf of `user`, where a back end or anybody
+    /// may say so.
+    #[must_use]
+    pub fn actor(&self, user: Option<UserId>) -> Actor {
+        match &self.identity {
+            Identity::Service(service) => Actor::BackEnd {
+                id: service.id.clone(),
+                user,
+            },
+            Identity::Anyone | Identity::User(_) => Actor::Service(user),
         }
     }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::clock::ManualClock;
 use crate::domain::id::TenantId;
+use crate::domain::permission::Scope;
 use crate::domain::time::Timestamp;
 
 const SECRET: &str = "0123456789abcdef0123";
@@ -204,16 +205,16 @@ async fn only_trusted_issuers_make_services() {
         ..rules(Preset::Plain)
     };
     let scopes = |asked: Result<Principal, TokenFault>| match asked.unwrap().identity {
-        Identity::Service(service) => Some(service.scopes),
+        Identity::Service(service) => Some(service.scope),
         Identity::User(_) | Identity::Anyone => None,
     };
     for (scope, expected) in [
-        (json!("meetings:write"), Some(Scopes::Write)),
+        (json!("meetings:write"), Some(Scope::Write)),
         (
             json!("openid meetings:admin meetings:write"),
-            Some(Scopes::Admin),
+            Some(Scope::Admin),
         ),
-        (json!(["meetings:write"]), Some(Scopes::Write)),
+        (json!(["meetings:write"]), Some(Scope::Write)),
         (json!("openid"), None),
         (json!("meetings:administer"), None),
     ] {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::domain::grant::Stamp;
-use crate::domain::id::{Epoch, InvalidId, RoomId, RoomKey, TenantId, UserId};
+use crate::domain::id::{Epoch, InvalidId, RequestId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::policy::MeetingSettings;
 use crate::domain::role::Role;
@@ -99,6 +99,8 @@ pub(super) fn audit_row(row: entity::audit::Model) -> Result<AuditRow, Unreadabl
         cause: row.cause,
         epoch: row.epoch.map(|bits| Epoch(bits.cast_unsigned())),
         rev: row.rev.map(|rev| u64::try_from(rev).unwrap_or(0)),
+        request: row.request_id.and_then(|id| RequestId::new(&id).ok()),
+        stamp: row.stamp.map(stamp),
     })
 }
 
@@ -118,6 +120,8 @@ pub(super) fn audit_model(key: &RoomKey, id: String, row: &AuditRow) -> entity::
         cause: row.cause.clone(),
         epoch: row.epoch.map(epoch_bits),
         rev: row.rev.map(revision),
+        request_id: row.request.as_ref().map(ToString::to_string),
+        stamp: row.stamp.map(stamp_bits),
     }
 }
 

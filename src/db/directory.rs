@@ -107,14 +107,22 @@ impl Directory for SqlDirectory {
         Ok(Some(meeting))
     }
 
-    async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, DirectoryError> {
+    async fn create_audited(
+        &self,
+        meeting: Meeting,
+        audit: AuditRow,
+    ) -> Result<Arc<Meeting>, DirectoryError> {
         // a record never goes away, so what is in memory is taken
         if self.state.cache.get(&meeting.key).is_some() {
             return Err(DirectoryError::Exists);
         }
         let meeting = Arc::new(meeting);
         self.queue
-            .submit(|done| Job::Create { meeting, done })
+            .submit(|done| Job::Create {
+                meeting,
+                audit,
+                done,
+            })
             .await
     }
 

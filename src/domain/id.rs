@@ -96,6 +96,11 @@ string_id! {
     TenantId
 }
 
+string_id! {
+    /// One request of a client: what its answer, the log and the audit call it.
+    RequestId
+}
+
 impl TenantId {
     /// The tenant of every request while no token claim names another.
     #[must_use]

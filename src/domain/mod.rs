@@ -11,6 +11,7 @@ pub mod meeting;
 pub mod participant;
 pub mod permission;
 pub mod policy;
+pub mod rate;
 pub mod refusal;
 pub mod role;
 pub mod room;

@@ -430,10 +430,7 @@ impl Loaded {
         if self.hold_until.is_some_and(|hold| hold > now) {
             return;
         }
-        let request = Request::Change {
-            actor: Actor::System,
-            command: Command::Expire,
-        };
+        let request = Request::by_us(Actor::System, Command::Expire);
         self.handle(vec![Message {
             request,
             reply: ReplyTo::Nobody,

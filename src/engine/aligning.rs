@@ -91,10 +91,7 @@ impl Loaded {
     }
 
     pub(super) async fn decree(&mut self, command: Command) -> Fate {
-        let request = Request::Change {
-            actor: Actor::System,
-            command,
-        };
+        let request = Request::by_us(Actor::System, command);
         let reply = ReplyTo::Nobody;
         let message = Message { request, reply };
         self.commit(vec![message], Authority::Recorded).await

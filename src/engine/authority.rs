@@ -45,11 +45,27 @@ pub(super) fn grant_entry((user, role, held): (&UserId, Role, Held)) -> LedgerEn
 
 fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
     match event {
-        Event::RoleGranted { user, role, by, .. } => {
-            entries.push(LedgerEntry::Audit(role_row(commit, user, *role, true, by)));
+        Event::RoleGranted {
+            user,
+            role,
+            by,
+            stamp,
+            ..
+        } => {
+            let mut row = role_row(commit, user, *role, true, by);
+            row.stamp = Some(*stamp);
+            entries.push(LedgerEntry::Audit(row));
         }
-        Event::RoleRevoked { user, role, by, .. } => {
-            entries.push(LedgerEntry::Audit(role_row(commit, user, *role, false, by)));
+        Event::RoleRevoked {
+            user,
+            role,
+            by,
+            stamp,
+            ..
+        } => {
+            let mut row = role_row(commit, user, *role, false, by);
+            row.stamp = Some(*stamp);
+            entries.push(LedgerEntry::Audit(row));
         }
         Event::HostChanged { user, cause } => {
             let mut row = row(commit, &By::system(), "host-changed", cause.as_str());
@@ -85,6 +101,7 @@ fn describe(commit: &Commit, event: &Event, entries: &mut Vec<LedgerEntry>) {
             let mut row = role_row(commit, user, *role, granted, by);
             row.before = Some(Value::Bool(granted));
             "repeated".clone_into(&mut row.cause);
+            row.stamp = Some(held.stamp);
             entries.push(LedgerEntry::Audit(row));
         }
         Event::MeetingAdopted { .. }
@@ -120,6 +137,8 @@ fn row(commit: &Commit, by: &By, action: &str, cause: &str) -> AuditRow {
         cause: cause.to_owned(),
         epoch: Some(commit.epoch),
         rev: Some(commit.rev),
+        request: by.request.clone(),
+        stamp: None,
     }
 }
 
@@ -141,6 +160,8 @@ pub(super) fn recovered_row(
         cause: "recovered".to_owned(),
         epoch: Some(room.epoch),
         rev: Some(room.rev),
+        request: None,
+        stamp: Some(held.stamp),
     })
 }
 
@@ -157,6 +178,12 @@ pub(super) fn actor_label(actor: &Actor) -> String {
     match actor {
         Actor::User(user) | Actor::Service(Some(user)) => format!("user:{user}"),
         Actor::Service(None) => "service".to_owned(),
+        Actor::BackEnd { id, user: None } => format!("service:{id}"),
+        // No id holds a slash.
+        Actor::BackEnd {
+            id,
+            user: Some(user),
+        } => format!("service:{id}/user:{user}"),
         Actor::System => "system".to_owned(),
     }
 }

@@ -79,7 +79,7 @@ impl Loaded {
         // A room that is never without a message still keeps its deadlines.
         if self.is_due() {
             let (actor, command) = (Actor::System, Command::Expire);
-            let request = Request::Change { actor, command };
+            let request = Request::by_us(actor, command);
             batch.push(Message {
                 request,
                 reply: ReplyTo::Nobody,
@@ -223,10 +223,13 @@ impl Loaded {
                     {
                         Err(DATABASE_DOWN)
                     }
-                    Request::Change { actor, command } => draft
+                    Request::Change { actor, command, .. } => draft
                         .execute(actor, command, now)
                         .map(|()| outcome_of(command)),
                 };
+                if let Request::Change { id: Some(id), .. } = request {
+                    draft.attribute(before, id);
+                }
                 let caused = draft.events().get(before..).unwrap_or_default();
                 (outcome, caused.iter().any(Event::is_change_of_role))
             })
@@ -299,7 +302,7 @@ const fn is_change(request: &Request) -> bool {
     matches!(
         request,
         Request::Change {
-            actor: Actor::User(_) | Actor::Service(_),
+            actor: Actor::User(_) | Actor::Service(_) | Actor::BackEnd { .. },
             ..
         }
     )

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::domain::grant::{Grants, Held};
-use crate::domain::id::{Epoch, Revision, RoomKey, TenantId, UserId};
+use crate::domain::grant::{Grants, Held, Stamp};
+use crate::domain::id::{Epoch, RequestId, Revision, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::policy::MeetingSettings;
 use crate::domain::role::Role;
@@ -64,7 +64,7 @@ pub struct Page<T> {
 pub struct AuditRow {
     /// When.
     pub at: Timestamp,
-    /// `user:<id>`, `service` or `system`.
+    /// `user:<id>`, `service`, `service:<id>`, `service:<id>/user:<id>` or `system`.
     pub actor: String,
     /// `role-granted`, `role-revoked`, `host-changed`, `meeting-created`, `meeting-ended`, …
     pub action: String,
@@ -82,6 +82,32 @@ pub struct AuditRow {
     pub epoch: Option<Epoch>,
     /// The revision that made the change.
     pub rev: Option<Revision>,
+    /// What the client's request was called.
+    pub request: Option<RequestId>,
+    /// The place of a role's change among all of the meeting's: of two rows about one role of one
+    /// user, the one with the higher stamp counts.
+    pub stamp: Option<Stamp>,
+}
+
+impl AuditRow {
+    /// The row of a meeting that its creator makes.
+    #[must_use]
+    pub fn of_creation(meeting: &Meeting) -> Self {
+        Self {
+            at: meeting.created_at,
+            actor: format!("user:{}", meeting.created_by),
+            action: "meeting-created".to_owned(),
+            target: Some(meeting.created_by.clone()),
+            role: None,
+            before: None,
+            after: None,
+            cause: "rest".to_owned(),
+            epoch: None,
+            rev: None,
+            request: None,
+            stamp: None,
+        }
+    }
 }
 
 /// Something that must be durable before it is acknowledged.
@@ -119,7 +145,17 @@ pub trait Directory: Send + Sync {
     async fn meeting(&self, key: &RoomKey) -> Result<Option<Arc<Meeting>>, DirectoryError>;
 
     /// Creates a meeting, with its audit row, durably. [`DirectoryError::Exists`] when taken.
-    async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, DirectoryError>;
+    async fn create_audited(
+        &self,
+        meeting: Meeting,
+        audit: AuditRow,
+    ) -> Result<Arc<Meeting>, DirectoryError>;
+
+    /// [`Self::create_audited`] in the creator's own name.
+    async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, DirectoryError> {
+        let audit = AuditRow::of_creation(&meeting);
+        self.create_audited(meeting, audit).await
+    }
 
     /// Meetings of a tenant, newest first.
     async fn list(

@@ -26,7 +26,7 @@ pub(super) struct Pending {
 
 impl Loaded {
     pub(super) async fn commit_durably(&mut self, message: Message, entry: LedgerEntry) {
-        let Request::Change { actor, command } = &message.request else {
+        let Request::Change { actor, command, .. } = &message.request else {
             return;
         };
         let claims = matches!(entry, LedgerEntry::Claim { .. });

@@ -6,11 +6,21 @@ use super::authority::{self, actor_label};
 use super::directory::{AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page};
 use super::registry::Rooms;
 use crate::clock::Clock;
-use crate::domain::id::{RoomKey, TenantId, UserId};
+use crate::domain::id::{RequestId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
+use crate::domain::permission::Standing;
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Room};
+
+/// Who asks, and what the request is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Who, already authorised at the door.
+    pub actor: Actor,
+    /// Under which name the audit tells of it.
+    pub request: Option<RequestId>,
+}
 
 /// Meetings and the rooms they are held in.
 pub struct Meetings {
@@ -53,10 +63,16 @@ impl Meetings {
     ///
     /// # Errors
     /// [`Refusal::MeetingExists`] when the id is taken.
-    pub async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, Refusal> {
+    pub async fn create(&self, meeting: Meeting, by: &Origin) -> Result<Arc<Meeting>, Refusal> {
         // Refused now rather than when SQL has it and the room cannot be told.
         self.rooms.peek(&meeting.key).await?;
-        let meeting = self.directory.create(meeting).await.map_err(refusal)?;
+        let audit = AuditRow {
+            actor: actor_label(&by.actor),
+            request: by.request.clone(),
+            ..AuditRow::of_creation(&meeting)
+        };
+        let created = self.directory.create_audited(meeting, audit).await;
+        let meeting = created.map_err(refusal)?;
         self.adopt(&meeting).await?;
         Ok(meeting)
     }
@@ -109,7 +125,7 @@ impl Meetings {
         &self,
         key: &RoomKey,
         change: &MeetingChange,
-        by: Option<&UserId>,
+        by: &Origin,
     ) -> Result<Arc<Meeting>, Refusal> {
         let before = self.get(key).await?;
         self.rooms.peek(key).await?;
@@ -139,7 +155,7 @@ impl Meetings {
     ///
     /// # Errors
     /// [`Refusal::MeetingNotFound`].
-    pub async fn end(&self, key: &RoomKey, by: Option<&UserId>) -> Result<Arc<Meeting>, Refusal> {
+    pub async fn end(&self, key: &RoomKey, by: &Origin) -> Result<Arc<Meeting>, Refusal> {
         let meeting = self.get(key).await?;
         // An end that SQL has heard of and the room has not is finished here.
         if meeting.ended_at.is_none() || self.is_going_on(key).await? {
@@ -153,16 +169,17 @@ impl Meetings {
         Ok(room.is_some_and(|room| !room.is_ended()))
     }
 
-    async fn end_room(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
-        let actor = Actor::Service(by.cloned());
-        self.rooms.change(key, actor, Command::End).await.map(drop)
+    async fn end_room(&self, key: &RoomKey, by: &Origin) -> Result<(), Refusal> {
+        let Origin { actor, request } = by.clone();
+        let ended = self.rooms.change_for(key, actor, Command::End, request);
+        ended.await.map(drop)
     }
 
     /// Deletes a meeting: whoever is in it leaves, and its id stays taken.
     ///
     /// # Errors
     /// [`Refusal::MeetingNotFound`].
-    pub async fn delete(&self, key: &RoomKey, by: Option<&UserId>) -> Result<(), Refusal> {
+    pub async fn delete(&self, key: &RoomKey, by: &Origin) -> Result<(), Refusal> {
         self.rooms.peek(key).await?;
         let row = self.row("meeting-deleted", by);
         if !self.directory.delete(key, row).await.map_err(refusal)? {
@@ -203,27 +220,28 @@ impl Meetings {
             .map_err(refusal)
     }
 
-    /// Whether this user may change and end the meeting: its creator or a granted host.
+    /// What this user is to the meeting.
     ///
     /// # Errors
-    /// [`Refusal::Forbidden`], [`Refusal::MeetingNotFound`].
-    pub async fn authorize(&self, key: &RoomKey, user: &UserId) -> Result<(), Refusal> {
-        let meeting = self.get(key).await?;
-        if meeting.created_by == *user {
-            return Ok(());
-        }
+    /// [`Refusal::MeetingNotFound`] when there is neither a record nor a room.
+    pub async fn standing(&self, key: &RoomKey, user: &UserId) -> Result<Standing, Refusal> {
+        let room = self.rooms.read(key).await?;
+        let meeting = match self.get(key).await {
+            Err(Refusal::MeetingNotFound) if room.is_some() => None,
+            found => Some(found?),
+        };
         let grants = self.directory.grants(key).await.map_err(refusal)?;
-        if grants.roles(user).host {
-            Ok(())
-        } else {
-            Err(Refusal::Forbidden)
-        }
+        Ok(Standing {
+            creator: meeting.is_some_and(|meeting| meeting.created_by == *user),
+            roles: grants.roles(user),
+            present: room.is_some_and(|room| room.participant(user).is_some()),
+        })
     }
 
-    fn row(&self, action: &str, by: Option<&UserId>) -> AuditRow {
+    fn row(&self, action: &str, by: &Origin) -> AuditRow {
         AuditRow {
             at: self.clock.now(),
-            actor: actor_label(&Actor::Service(by.cloned())),
+            actor: actor_label(&by.actor),
             action: action.to_owned(),
             target: None,
             role: None,
@@ -232,6 +250,8 @@ impl Meetings {
             cause: "rest".to_owned(),
             epoch: None,
             rev: None,
+            request: by.request.clone(),
+            stamp: None,
         }
     }
 }

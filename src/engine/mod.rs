@@ -16,6 +16,7 @@ pub mod liveness;
 mod loading;
 pub mod meetings;
 pub mod nodes;
+pub mod rates;
 pub mod readiness;
 pub mod registry;
 pub mod reply;

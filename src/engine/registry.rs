@@ -15,7 +15,7 @@ use super::reply::ReplyTo;
 use super::sink::EventSink;
 use super::store::RoomStore;
 use crate::clock::Clock;
-use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::id::{ConnectionId, RequestId, RoomKey};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Room};
@@ -30,6 +30,8 @@ pub enum Request {
         actor: Actor,
         /// For what.
         command: Command,
+        /// What the request is called, when it is a client's.
+        id: Option<RequestId>,
     },
     /// Only read it.
     Read,
@@ -37,6 +39,18 @@ pub enum Request {
     Reassert,
     /// This connection of the room can be written to again after it had fallen behind.
     Refresh(ConnectionId),
+}
+
+impl Request {
+    /// A change that no client asked for.
+    #[must_use]
+    pub const fn by_us(actor: Actor, command: Command) -> Self {
+        Self::Change {
+            actor,
+            command,
+            id: None,
+        }
+    }
 }
 
 /// A request and where its answer goes.
@@ -199,8 +213,22 @@ impl Rooms {
         actor: Actor,
         command: Command,
     ) -> Result<Room, Refusal> {
-        self.ask(key, Request::Change { actor, command }, true)
-            .await
+        self.change_for(key, actor, command, None).await
+    }
+
+    /// [`Self::change`] for a request of a client that is called `id`.
+    ///
+    /// # Errors
+    /// As for [`Self::change`].
+    pub async fn change_for(
+        &self,
+        key: &RoomKey,
+        actor: Actor,
+        command: Command,
+        id: Option<RequestId>,
+    ) -> Result<Room, Refusal> {
+        let request = Request::Change { actor, command, id };
+        self.ask(key, request, true).await
     }
 
     /// The room as it is, on whichever node it lives; `None` when it does not.

@@ -119,7 +119,7 @@ impl Loaded {
             .chain(back)
             .chain([lost])
             .map(|(actor, command)| Message {
-                request: Request::Change { actor, command },
+                request: Request::by_us(actor, command),
                 reply: ReplyTo::Nobody,
             })
             .collect();

@@ -198,8 +198,5 @@ impl Sweeper {
 }
 
 const fn change(command: Command) -> Request {
-    Request::Change {
-        actor: Actor::System,
-        command,
-    }
+    Request::by_us(Actor::System, command)
 }

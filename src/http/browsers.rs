@@ -17,6 +17,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 /// How long a browser may remember what it was told about a request that it has not sent yet.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3_600);
 
+/// What a request is called.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// What a page must not be able to do with an answer, whatever it tricks a browser into.
 const SECURITY: [(HeaderName, &str); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -91,8 +94,8 @@ impl Origins {
             .allow_origin(AllowOrigin::predicate(allows))
             .allow_credentials(AllowCredentials::predicate(with_cookies))
             .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([header::RETRY_AFTER])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, REQUEST_ID])
+            .expose_headers([header::RETRY_AFTER, REQUEST_ID])
             .max_age(PREFLIGHT_AGE)
     }
 }

@@ -8,13 +8,20 @@ use http::request::Parts;
 
 use super::Api;
 use super::problem::Problem;
-use crate::auth::{Principal, bearer};
-use crate::domain::id::{RoomId, RoomKey, UserId};
+use crate::auth::{Identity, Principal, bearer};
+use crate::domain::id::{RequestId, RoomId, RoomKey, UserId};
+use crate::domain::permission::{MeetingAction, Scope};
 use crate::domain::refusal::Refusal;
+use crate::engine::meetings::Origin;
 
 /// The verified caller of a request.
 #[derive(Debug)]
-pub struct Caller(pub Principal);
+pub struct Caller {
+    /// Who.
+    pub principal: Principal,
+    /// What the request is called.
+    pub request: Option<RequestId>,
+}
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;
@@ -24,8 +31,12 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .headers
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
-        let principal = api.authenticator.authenticate(bearer(header, None)).await;
-        Ok(Self(principal.map_err(Refusal::from)?))
+        let token = bearer(header, None);
+        let principal = api.authenticator.authenticate(token).await;
+        Ok(Self {
+            principal: principal.map_err(Refusal::from)?,
+            request: parts.extensions.get().cloned(),
+        })
     }
 }
 
@@ -34,13 +45,25 @@ impl Caller {
     #[must_use]
     pub fn key(&self, room: RoomId) -> RoomKey {
         RoomKey {
-            tenant: self.0.tenant.clone(),
+            tenant: self.principal.tenant.clone(),
             room,
         }
     }
 
-    /// Lets only the meeting's creator and hosts pass. Without a key nobody can be told apart, so
-    /// everybody passes, as `claim` if given.
+    /// The caller, as whom the audit names: acting as `claim`, if given and allowed.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthorized`] when the claim is somebody else.
+    pub fn origin(&self, claim: Option<&UserId>) -> Result<Origin, Refusal> {
+        let user = self.principal.act_as(claim)?;
+        Ok(Origin {
+            actor: self.principal.actor(user),
+            request: self.request.clone(),
+        })
+    }
+
+    /// Lets those pass who may do this to the meeting. Without a key nobody can be told apart, so
+    /// everybody passes.
     ///
     /// # Errors
     /// [`Refusal::Forbidden`], [`Refusal::MeetingNotFound`].
@@ -48,11 +71,27 @@ impl Caller {
         &self,
         api: &Api,
         key: &RoomKey,
-        claim: Option<&UserId>,
-    ) -> Result<Option<UserId>, Refusal> {
-        if let Some(user) = self.0.user() {
-            api.meetings.authorize(key, user).await?;
+        action: MeetingAction,
+    ) -> Result<(), Refusal> {
+        let allowed = match &self.principal.identity {
+            Identity::Anyone => true,
+            Identity::Service(service) => service.scope >= action.scope(),
+            Identity::User(user) => action.is_open_to(api.meetings.standing(key, user).await?),
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden)
         }
-        self.0.act_as(claim)
+    }
+
+    /// Whether the caller may see meetings of everybody in the tenant.
+    #[must_use]
+    pub fn sees_everybody(&self) -> bool {
+        match &self.principal.identity {
+            Identity::Anyone => true,
+            Identity::Service(service) => service.scope >= Scope::Admin,
+            Identity::User(_) => false,
+        }
     }
 }

@@ -13,8 +13,9 @@ use super::caller::Caller;
 use super::input::{self, JsonBody, MeetingId, Params, invalid};
 use super::problem::Problem;
 use super::{Api, HttpLimits};
-use crate::domain::id::UserId;
+use crate::domain::id::{RequestId, UserId};
 use crate::domain::meeting::Meeting;
+use crate::domain::permission::MeetingAction;
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
@@ -37,7 +38,8 @@ pub async fn create(
     JsonBody(body): JsonBody<CreateMeeting>,
 ) -> Answer {
     let meeting = new_meeting(&api, &caller, &body)?;
-    let meeting = api.meetings.create(meeting).await?;
+    let by = caller.origin(Some(&meeting.created_by))?;
+    let meeting = api.meetings.create(meeting, &by).await?;
     Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())
 }
 
@@ -48,7 +50,7 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
         .map(|id| input::user_id("userId", id))
         .transpose()?;
     let created_by = caller
-        .0
+        .principal
         .act_as(claim.as_ref())?
         .ok_or_else(|| invalid("userId is missing: say who creates the meeting".to_owned()))?;
     let room = match &body.room_id {
@@ -72,7 +74,7 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
             .as_deref()
             .map(|name| input::line("userName", name, name_chars))
             .transpose()?
-            .or_else(|| caller.0.name.clone()),
+            .or_else(|| caller.principal.name.clone()),
         description: input::line("description", description, description_chars)?,
         starts_at: moment(body.starts_at.as_ref())?.unwrap_or(now),
         created_at: now,
@@ -135,11 +137,15 @@ pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<List
         .as_deref()
         .map(|id| input::user_id("createdBy", id))
         .transpose()?;
+    let created_by = caller.principal.act_as(asked.as_ref())?;
+    if created_by.is_none() && !caller.sees_everybody() {
+        return Err(Refusal::Forbidden.into());
+    }
     let filter = MeetingFilter {
-        created_by: caller.0.act_as(asked.as_ref())?,
+        created_by,
         ended: query.ended()?,
     };
-    let (tenant, after) = (&caller.0.tenant, query.after.as_deref());
+    let (tenant, after) = (&caller.principal.tenant, query.after.as_deref());
     let page = api
         .meetings
         .list(tenant, &filter, after, query.limit(&api))
@@ -168,7 +174,8 @@ pub async fn update(
         .as_deref()
         .map(|id| input::user_id("userId", id))
         .transpose()?;
-    let by = caller.authorize(&api, &key, claim.as_ref()).await?;
+    caller.authorize(&api, &key, MeetingAction::Change).await?;
+    let by = caller.origin(claim.as_ref())?;
     let limit = api.limits.description_chars;
     let change = MeetingChange {
         description: body
@@ -185,26 +192,11 @@ pub async fn update(
             .transpose()?,
     };
     if change.created_by.is_some() {
-        must_be_creator(&api, &caller, &key).await?;
+        let action = MeetingAction::MoveOwnership;
+        caller.authorize(&api, &key, action).await?;
     }
-    let meeting = api.meetings.update(&key, &change, by.as_ref()).await?;
+    let meeting = api.meetings.update(&key, &change, &by).await?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
-}
-
-async fn must_be_creator(
-    api: &Api,
-    caller: &Caller,
-    key: &crate::domain::id::RoomKey,
-) -> Result<(), Refusal> {
-    let Some(user) = caller.0.user() else {
-        return Ok(());
-    };
-    let meeting = api.meetings.get(key).await?;
-    if meeting.created_by == *user {
-        Ok(())
-    } else {
-        Err(Refusal::Forbidden)
-    }
 }
 
 /// `?userId=`: who asks, where no token says so.
@@ -234,8 +226,9 @@ pub async fn delete(
     Params(query): Params<ByQuery>,
 ) -> Answer {
     let key = caller.key(id);
-    let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
-    api.meetings.delete(&key, by.as_ref()).await?;
+    caller.authorize(&api, &key, MeetingAction::Delete).await?;
+    let by = caller.origin(query.user()?.as_ref())?;
+    api.meetings.delete(&key, &by).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -250,17 +243,21 @@ pub async fn end(
     Params(query): Params<ByQuery>,
 ) -> Answer {
     let key = caller.key(id);
-    let by = caller.authorize(&api, &key, query.user()?.as_ref()).await?;
-    let meeting = api.meetings.end(&key, by.as_ref()).await?;
+    caller.authorize(&api, &key, MeetingAction::End).await?;
+    let by = caller.origin(query.user()?.as_ref())?;
+    let meeting = api.meetings.end(&key, &by).await?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
-/// `GET /api/meetings/{id}/participants`: who is in the room now.
+/// `GET /api/meetings/{id}/participants`: who is in the room now, for the people of the meeting.
 ///
 /// # Errors
-/// 404.
+/// 403, 404.
 pub async fn participants(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
     let key = caller.key(id.clone());
+    caller
+        .authorize(&api, &key, MeetingAction::SeePeople)
+        .await?;
     let room = api.meetings.room(&key).await?;
     let participants: Vec<ParticipantBody> = room.as_ref().map_or_else(Vec::new, |room| {
         room.participants()
@@ -287,7 +284,9 @@ pub async fn audit(
     Params(query): Params<ListQuery>,
 ) -> Answer {
     let key = caller.key(id);
-    caller.authorize(&api, &key, None).await?;
+    caller
+        .authorize(&api, &key, MeetingAction::SeeAudit)
+        .await?;
     let page = api
         .meetings
         .audit(&key, query.after.as_deref(), query.limit(&api))
@@ -314,6 +313,8 @@ struct AuditBody<'a> {
     cause: &'a str,
     epoch: Option<String>,
     rev: Option<u64>,
+    request_id: Option<&'a RequestId>,
+    stamp: Option<u64>,
 }
 
 impl<'a> From<&'a AuditRow> for AuditBody<'a> {
@@ -329,6 +330,8 @@ impl<'a> From<&'a AuditRow> for AuditBody<'a> {
             cause: &row.cause,
             epoch: row.epoch.map(|epoch| format!("{:016x}", epoch.0)),
             rev: row.rev,
+            request_id: row.request.as_ref(),
+            stamp: row.stamp.map(|stamp| stamp.0),
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod health;
 pub mod input;
 pub mod meetings;
 pub mod problem;
+pub mod request_id;
 
 /// Bounds of the REST surface, all of them settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,5 +66,6 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/meetings/{id}/audit", get(meetings::audit))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
+        .layer(axum::middleware::from_fn(request_id::named))
         .with_state(api)
 }

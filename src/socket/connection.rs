@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::parcel::{Parcel, Piece};
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
-use crate::domain::id::{ConnectionId, RoomKey, UserId};
+use crate::domain::id::{ConnectionId, RequestId, RoomKey, UserId};
 use crate::domain::time::Timestamp;
 
 /// A second fall-behind within this time ends the connection.
@@ -74,6 +74,8 @@ pub struct Connection {
     /// Whether it was told to go to another node.
     away: AtomicBool,
     backlog_limit: usize,
+    /// How many of its requests were given a name.
+    named: AtomicU64,
     /// When its token expires: milliseconds since 1970, or [`NEVER`].
     expires_at: AtomicU64,
     state: Mutex<State>,
@@ -129,6 +131,7 @@ impl Connection {
             cut: AtomicBool::new(false),
             away: AtomicBool::new(false),
             backlog_limit,
+            named: AtomicU64::new(0),
             expires_at: AtomicU64::new(expires_at),
             state: Mutex::new(state),
         }
@@ -138,6 +141,13 @@ impl Connection {
     #[must_use]
     pub const fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// A name for the next request of this connection, unlike that of any other.
+    #[must_use]
+    pub fn name_request(&self) -> Option<RequestId> {
+        let number = self.named.fetch_add(1, Ordering::Relaxed);
+        RequestId::new(&format!("{:016x}-{number}", self.id.0)).ok()
     }
 
     /// When its token expires; `None` when there is none.

@@ -180,13 +180,8 @@ impl Fanout {
                         connection: id,
                         cause,
                     };
-                    self.hub.tell(
-                        &self.key,
-                        Request::Change {
-                            actor: Actor::System,
-                            command,
-                        },
-                    );
+                    self.hub
+                        .tell(&self.key, Request::by_us(Actor::System, command));
                 }
             }
         }

@@ -227,13 +227,7 @@ impl Hub {
                     cause,
                 },
             };
-            self.tell(
-                &room,
-                Request::Change {
-                    actor: Actor::System,
-                    command,
-                },
-            );
+            self.tell(&room, Request::by_us(Actor::System, command));
         }
     }
 

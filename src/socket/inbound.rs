@@ -247,10 +247,7 @@ impl Inbound {
             },
             media: join.media,
         }));
-        let request = RoomRequest::Change {
-            actor: Actor::User(user),
-            command,
-        };
+        let request = RoomRequest::by_us(Actor::User(user), command);
         let sent = self.send(
             from,
             |rooms, message| rooms.send_or_load(&key, message),
@@ -348,9 +345,13 @@ impl Inbound {
         user: UserId,
         command: Command,
     ) -> Result<(), Refusal> {
+        // Only what the audit tells of needs a name there.
+        let audited = matches!(command, Command::ChangeRole { .. } | Command::End);
+        let id = audited.then(|| self.connection.name_request()).flatten();
         let request = RoomRequest::Change {
             actor: Actor::User(user),
             command,
+            id,
         };
         self.send(from, |rooms, message| rooms.send(key, message), request)
     }

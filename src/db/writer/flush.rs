@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::ids::AuditIds;
 use super::job::Job;
 use crate::db::convert;
-use crate::domain::id::{RoomKey, UserId};
+use crate::domain::id::{RequestId, RoomKey, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
@@ -67,7 +67,7 @@ pub(super) struct AuditLine<'a> {
     pub(super) key: &'a RoomKey,
     pub(super) id: String,
     pub(super) at: i64,
-    pub(super) actor: std::borrow::Cow<'a, str>,
+    pub(super) actor: &'a str,
     pub(super) action: &'a str,
     pub(super) target: Option<&'a str>,
     pub(super) role: Option<&'static str>,
@@ -76,6 +76,8 @@ pub(super) struct AuditLine<'a> {
     pub(super) cause: &'a str,
     pub(super) epoch: Option<i64>,
     pub(super) rev: Option<i64>,
+    pub(super) request: Option<&'a str>,
+    pub(super) stamp: Option<i64>,
 }
 
 impl<'a> Flush<'a> {
@@ -84,8 +86,8 @@ impl<'a> Flush<'a> {
         let mut flush = Self::default();
         for (number, job) in jobs.iter().enumerate() {
             match job {
-                Job::Create { meeting, .. } => {
-                    let line = creation_line(number, meeting, ids.next(now));
+                Job::Create { meeting, audit, .. } => {
+                    let line = AuditLine::of(number, &meeting.key, ids.next(now), audit);
                     flush
                         .creations
                         .push((MeetingRow::of(number, meeting), line));
@@ -236,7 +238,7 @@ impl<'a> AuditLine<'a> {
             key,
             id,
             at: convert::millis(row.at),
-            actor: row.actor.as_str().into(),
+            actor: &row.actor,
             action: &row.action,
             target: row.target.as_ref().map(UserId::as_str),
             role: row.role.map(Role::as_str),
@@ -245,24 +247,8 @@ impl<'a> AuditLine<'a> {
             cause: &row.cause,
             epoch: row.epoch.map(convert::epoch_bits),
             rev: row.rev.map(convert::revision),
+            request: row.request.as_ref().map(RequestId::as_str),
+            stamp: row.stamp.map(convert::stamp_bits),
         }
-    }
-}
-
-fn creation_line(job: usize, meeting: &Meeting, id: String) -> AuditLine<'_> {
-    AuditLine {
-        job,
-        key: &meeting.key,
-        id,
-        at: convert::millis(meeting.created_at),
-        actor: format!("user:{}", meeting.created_by).into(),
-        action: "meeting-created",
-        target: Some(meeting.created_by.as_str()),
-        role: None,
-        before: None,
-        after: None,
-        cause: "rest",
-        epoch: None,
-        rev: None,
     }
 }

@@ -16,6 +16,7 @@ pub(in crate::db) enum Job {
     /// A new meeting.
     Create {
         meeting: Arc<Meeting>,
+        audit: AuditRow,
         done: Done<Arc<Meeting>>,
     },
     /// What a room has to remember.

@@ -26,11 +26,12 @@ WITH made AS (
   RETURNING tenant, id
 ), noted AS (
   INSERT INTO audit (tenant, meeting_id, id, at, actor, action, target, role, before, after, cause,
-                     epoch, rev)
+                     epoch, rev, request_id, stamp)
   SELECT v.* FROM UNNEST($10::text[], $11::text[], $12::text[], $13::bigint[], $14::text[],
                          $15::text[], $16::text[], $17::text[], $18::text[], $19::text[],
-                         $20::text[], $21::bigint[], $22::bigint[])
-    AS v (tenant, meeting_id, id, at, actor, action, target, role, before, after, cause, epoch, rev)
+                         $20::text[], $21::bigint[], $22::bigint[], $23::text[], $24::bigint[])
+    AS v (tenant, meeting_id, id, at, actor, action, target, role, before, after, cause, epoch, rev,
+          request_id, stamp)
   JOIN made ON made.tenant = v.tenant AND made.id = v.meeting_id
 )
 SELECT tenant, id FROM made";
@@ -63,10 +64,10 @@ WITH roles AS (
     WHERE (excluded.stamp, excluded.held) >= (grants.stamp, grants.held)
 )
 INSERT INTO audit (tenant, meeting_id, id, at, actor, action, target, role, before, after, cause,
-                   epoch, rev)
+                   epoch, rev, request_id, stamp)
 SELECT * FROM UNNEST($8::text[], $9::text[], $10::text[], $11::bigint[], $12::text[], $13::text[],
                      $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[],
-                     $20::bigint[])
+                     $20::bigint[], $21::text[], $22::bigint[])
 -- the answer to an earlier attempt may have been lost after it was committed
 ON CONFLICT DO NOTHING";
 
@@ -243,7 +244,7 @@ fn bind_audit(query: Bound, lines: &[&AuditLine<'_>]) -> Bound {
                 .collect::<Vec<_>>(),
         )
         .bind(lines.iter().map(|line| line.at).collect::<Vec<_>>())
-        .bind(lines.iter().map(|line| &*line.actor).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.actor).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.action).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.target).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.role).collect::<Vec<_>>())
@@ -262,4 +263,6 @@ fn bind_audit(query: Bound, lines: &[&AuditLine<'_>]) -> Bound {
         .bind(lines.iter().map(|line| line.cause).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.epoch).collect::<Vec<_>>())
         .bind(lines.iter().map(|line| line.rev).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.request).collect::<Vec<_>>())
+        .bind(lines.iter().map(|line| line.stamp).collect::<Vec<_>>())
 }

@@ -23,7 +23,7 @@ const MAX_ROWS: usize = 2_048;
 const MEETING_COLUMNS: &str = "tenant, id, created_by, creator_name, description, starts_at, \
                                created_at, updated_at, ended_at, settings";
 const AUDIT_COLUMNS: &str = "tenant, meeting_id, id, at, actor, action, target, role, before, \
-                             after, cause, epoch, rev";
+                             after, cause, epoch, rev, request_id, stamp";
 
 /// Writes a flush, all or nothing, and returns the jobs whose meeting id was taken.
 ///
@@ -93,7 +93,7 @@ impl Script {
         );
         self.sql.push_str(AUDIT_COLUMNS);
         self.sql.push_str(") SELECT * FROM (");
-        let blank = self.rows(flush.creations.len(), 13);
+        let blank = self.rows(flush.creations.len(), 15);
         for (_, line) in &flush.creations {
             self.audit_line(line)?;
         }
@@ -174,7 +174,7 @@ impl Script {
         self.sql.push_str("INSERT OR IGNORE INTO audit (");
         self.sql.push_str(AUDIT_COLUMNS);
         self.sql.push_str(") SELECT * FROM (");
-        let blank = self.rows(lines.len(), 13);
+        let blank = self.rows(lines.len(), 15);
         for line in lines {
             self.audit_line(line)?;
         }
@@ -219,7 +219,7 @@ impl Script {
         self.text(line.key.room.as_str())?;
         self.text(&line.id)?;
         self.bind(line.at)?;
-        self.text(&line.actor)?;
+        self.text(line.actor)?;
         self.text(line.action)?;
         self.optional(line.target)?;
         self.optional(line.role)?;
@@ -227,7 +227,9 @@ impl Script {
         self.optional(line.after.as_deref())?;
         self.text(line.cause)?;
         self.bind(line.epoch)?;
-        self.bind(line.rev)
+        self.bind(line.rev)?;
+        self.optional(line.request)?;
+        self.bind(line.stamp)
     }
 
     fn text(&mut self, value: &str) -> Result<(), Failure> {

@@ -175,7 +175,7 @@ impl Writer {
         let cache = &self.parts.state.cache;
         match (job, result) {
             (job, Err(failure)) => job.refuse(failure.into()),
-            (Job::Create { meeting, done }, Ok(Written::Done)) => {
+            (Job::Create { meeting, done, .. }, Ok(Written::Done)) => {
                 cache.created(&meeting);
                 answer(done, Ok(meeting));
             }

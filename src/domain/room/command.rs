@@ -21,6 +21,13 @@ pub enum Actor {
     User(UserId),
     /// A request over REST, already authorised at its door; who asked, where that is known.
     Service(Option<UserId>),
+    /// A verified back end over REST, already authorised at its door.
+    BackEnd {
+        /// The subject of its token.
+        id: UserId,
+        /// On whose behalf, where it says so.
+        user: Option<UserId>,
+    },
     /// Usher itself: timers, recovery.
     System,
 }

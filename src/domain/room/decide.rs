@@ -85,7 +85,7 @@ pub(super) fn into_draft(
 /// The actor, as a participant who may do this.
 fn permitted<'a>(room: &Room, actor: &'a Actor, action: Action) -> Result<&'a Actor, Refusal> {
     match actor {
-        Actor::Service(_) | Actor::System => Ok(actor),
+        Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(actor),
         Actor::User(user) if room.participant(user).is_none() => Err(Refusal::NotJoined),
         Actor::User(user) if permission::allows(room.rank_of(user), action) => Ok(actor),
         Actor::User(_) => Err(Refusal::NotHost),
@@ -96,11 +96,12 @@ fn permitted<'a>(room: &Room, actor: &'a Actor, action: Action) -> Result<&'a Ac
 pub(super) fn by(room: &Room, actor: &Actor) -> By {
     let name = match actor {
         Actor::User(user) => room.participant(user).map(|p| p.profile.name.clone()),
-        Actor::Service(_) | Actor::System => None,
+        Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => None,
     };
     By {
         actor: actor.clone(),
         name,
+        request: None,
     }
 }
 
@@ -124,7 +125,7 @@ fn end(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
     if draft.room().status == Status::Ended {
         return match actor {
             Actor::User(_) => Err(Refusal::MeetingEnded),
-            Actor::Service(_) | Actor::System => Ok(()),
+            Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(()),
         };
     }
     permitted(draft.room(), actor, Action::EndMeeting)?;

@@ -4,7 +4,7 @@ use super::command::{Actor, Command};
 use super::decide;
 use super::event::{Commit, Event};
 use super::state::Room;
-use crate::domain::id::CommitId;
+use crate::domain::id::{CommitId, RequestId};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 
@@ -48,6 +48,15 @@ impl Draft {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         decide::into_draft(self, actor, command, now)
+    }
+
+    /// Says of the events from the `first` on by which request they were caused.
+    pub fn attribute(&mut self, first: usize, request: &RequestId) {
+        for event in self.events.iter_mut().skip(first) {
+            if let Some(by) = event.by_mut() {
+                by.request = Some(request.clone());
+            }
+        }
     }
 
     /// Notes an event and applies it.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::command::{Actor, GrantChange};
 use crate::domain::grant::{Held, Stamp};
-use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, UserId};
+use crate::domain::id::{CommitId, ConnectionId, Epoch, RequestId, Revision, UserId};
 use crate::domain::participant::{Connection, LostConnection, MediaChanges, Participant, Profile};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::role::Role;
@@ -19,6 +19,9 @@ pub struct By {
     pub actor: Actor,
     /// Their display name, when they have one.
     pub name: Option<Arc<str>>,
+    /// By which request, when it was one of a client's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
 }
 
 impl By {
@@ -28,6 +31,7 @@ impl By {
         Self {
             actor: Actor::System,
             name: None,
+            request: None,
         }
     }
 
@@ -217,6 +221,28 @@ pub enum Event {
 }
 
 impl Event {
+    /// Who caused it, where the event says so.
+    pub(super) const fn by_mut(&mut self) -> Option<&mut By> {
+        match self {
+            Self::RoleGranted { by, .. }
+            | Self::RoleRevoked { by, .. }
+            | Self::RoleAffirmed { by, .. }
+            | Self::MeetingEnded { by } => Some(by),
+            Self::ParticipantJoined { .. }
+            | Self::ConnectionAttached { .. }
+            | Self::ConnectionDetached { .. }
+            | Self::ConnectionLost { .. }
+            | Self::ProfileChanged { .. }
+            | Self::MediaChanged { .. }
+            | Self::ParticipantLeft { .. }
+            | Self::HostVacated { .. }
+            | Self::HostChanged { .. }
+            | Self::MeetingAdopted { .. }
+            | Self::MeetingClaimed { .. }
+            | Self::GrantsRestored { .. } => None,
+        }
+    }
+
     /// Whether somebody granted, revoked or affirmed a role.
     #[must_use]
     pub const fn is_change_of_role(&self) -> bool {

@@ -134,7 +134,9 @@ impl Rendering<'_> {
                 json::string(&mut body, by.display());
                 body.push_str(match &by.actor {
                     Actor::User(_) => ",\"reason\":\"ended-by-host\"",
-                    Actor::Service(_) | Actor::System => ",\"reason\":\"ended\"",
+                    Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => {
+                        ",\"reason\":\"ended\""
+                    }
                 });
                 let payload = self.object(&body);
                 self.line(Audience::Everyone, server::MEETING_ENDED, payload);

@@ -39,6 +39,11 @@ impl Keys {
         }
     }
 
+    /// A bucket of a rate.
+    pub(super) fn rate(&self, name: &str) -> String {
+        format!("{}:rate:{{{name}}}", self.prefix)
+    }
+
     /// Nodes by the time of their last beat.
     pub(super) fn nodes(&self) -> String {
         format!("{}:nodes", self.prefix)

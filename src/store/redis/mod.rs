@@ -11,6 +11,7 @@ mod feeds;
 mod keys;
 mod link;
 mod nodes;
+mod rates;
 mod rooms;
 mod scripts;
 mod target;

@@ -17,6 +17,7 @@ pub(super) struct Scripts {
     pub(super) since: Script,
     pub(super) forget: Script,
     pub(super) beat: Script,
+    pub(super) rate: Script,
 }
 
 impl Scripts {
@@ -33,6 +34,7 @@ impl Scripts {
             )),
             forget: Script::new(include_str!("forget.lua")),
             beat: Script::new(include_str!("beat.lua")),
+            rate: Script::new(include_str!("rate.lua")),
         }
     }
 }

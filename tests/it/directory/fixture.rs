@@ -9,7 +9,7 @@ use tokio_util::task::TaskTracker;
 use usher::clock::{Clock, SystemClock};
 use usher::db::{DbOptions, SqlDirectory};
 use usher::domain::grant::{Held, Stamp};
-use usher::domain::id::{Epoch, RoomId, RoomKey, TenantId, UserId};
+use usher::domain::id::{Epoch, RequestId, RoomId, RoomKey, TenantId, UserId};
 use usher::domain::meeting::Meeting;
 use usher::domain::policy::MeetingSettings;
 use usher::domain::role::Role;
@@ -206,6 +206,8 @@ pub(super) fn audit(action: &str) -> AuditRow {
         cause: "command".to_owned(),
         epoch: Some(Epoch(1)),
         rev: Some(1),
+        request: RequestId::new("request-1").ok(),
+        stamp: Some(Stamp(5)),
     }
 }
 

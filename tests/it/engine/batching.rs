@@ -148,10 +148,7 @@ async fn the_news_of_a_lost_connection_waits_for_a_place_in_the_queue() {
     let node = world.node(1);
     node.everybody_joins(&["ann", "bob"]).await;
     let full = [node.says("ann", mute(false)), node.says("ann", mute(true))];
-    let request = Request::Change {
-        actor: Actor::System,
-        command: leave(node.connection_of("bob")),
-    };
+    let request = Request::by_us(Actor::System, leave(node.connection_of("bob")));
     within(node.rooms.insist(
         &node.key,
         Message {

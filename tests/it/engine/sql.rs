@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use usher::domain::id::RequestId;
 use usher::domain::policy::UncreatedRooms;
 use usher::domain::refusal::Refusal;
 use usher::domain::role::Role;
-use usher::domain::room::Command;
+use usher::domain::room::{Actor, Command};
 use usher::engine::directory::{Directory, MeetingChange};
-use usher::engine::meetings::Meetings;
+use usher::engine::meetings::{Meetings, Origin};
 
 use crate::support::directory::meeting;
 use crate::support::node::{Node, World};
@@ -156,6 +157,13 @@ async fn the_audit_tells_who_did_what_to_whom_in_order() {
     );
 }
 
+fn by(name: &str) -> Origin {
+    Origin {
+        actor: Actor::Service(Some(user(name))),
+        request: RequestId::new("request-1").ok(),
+    }
+}
+
 #[tokio::test]
 async fn who_is_in_a_room_learns_that_it_was_created_and_whose_it_is() {
     let database = DatabaseFile::new();
@@ -163,7 +171,10 @@ async fn who_is_in_a_room_learns_that_it_was_created_and_whose_it_is() {
     node.everybody_joins(&["ann", "bob"]).await;
     assert!(!is_host(&node.room().await, "ann"));
     let meetings = meetings(&world, &node);
-    meetings.create(meeting(&world.key, "ann")).await.unwrap();
+    meetings
+        .create(meeting(&world.key, "ann"), &by("ann"))
+        .await
+        .unwrap();
     assert!(is_host(&node.room().await, "ann"));
     let created_by = Some(user("bob"));
     let change = MeetingChange {
@@ -171,14 +182,14 @@ async fn who_is_in_a_room_learns_that_it_was_created_and_whose_it_is() {
         ..MeetingChange::default()
     };
     meetings
-        .update(&world.key, &change, Some(&user("ann")))
+        .update(&world.key, &change, &by("ann"))
         .await
         .unwrap();
     let room = node.room().await;
     assert_eq!(room.creator, Some(user("bob")));
     assert!(is_host(&room, "bob") && !is_host(&room, "ann"));
     let taken = meetings
-        .create(meeting(&world.key, "cy"))
+        .create(meeting(&world.key, "cy"), &by("cy"))
         .await
         .unwrap_err();
     assert_eq!(taken, Refusal::MeetingExists);
@@ -190,10 +201,10 @@ async fn whoever_is_in_a_meeting_that_is_ended_or_deleted_over_rest_has_to_leave
     let (world, node) = with_anns_meeting(&database).await;
     let meetings = meetings(&world, &node);
     node.everybody_joins(&["ann", "bob"]).await;
-    meetings.end(&world.key, Some(&user("ann"))).await.unwrap();
+    meetings.end(&world.key, &by("ann")).await.unwrap();
     assert_eq!(names(&node.room().await), [""; 0]);
     assert!(meetings.get(&world.key).await.unwrap().ended_at.is_some());
-    meetings.delete(&world.key, None).await.unwrap();
+    meetings.delete(&world.key, &by("ann")).await.unwrap();
     assert_eq!(
         meetings.get(&world.key).await.unwrap_err(),
         Refusal::MeetingNotFound

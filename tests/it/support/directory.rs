@@ -230,7 +230,11 @@ impl Directory for TestDirectory {
         self.mood().writable
     }
 
-    async fn create(&self, meeting: Meeting) -> Result<Arc<Meeting>, DirectoryError> {
+    async fn create_audited(
+        &self,
+        meeting: Meeting,
+        _audit: AuditRow,
+    ) -> Result<Arc<Meeting>, DirectoryError> {
         let meeting = Arc::new(meeting);
         self.truth()
             .meetings

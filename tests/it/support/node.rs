@@ -163,7 +163,7 @@ impl Node {
             event: "x",
         });
         let message = Message {
-            request: Request::Change { actor, command },
+            request: Request::by_us(actor, command),
             reply,
         };
         self.rooms
