@@ -15,6 +15,7 @@ pub mod engine;
 pub mod http;
 pub mod ids;
 pub mod lifecycle;
+pub mod net;
 pub mod protocol;
 pub mod serve;
 pub mod socket;

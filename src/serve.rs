@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +22,10 @@ use tokio_util::task::TaskTracker;
 use tower::{Layer, ServiceExt};
 use tower_http::cors::CorsLayer;
 
+use crate::engine::rates::network_of;
 use crate::http::browsers::Origins;
 use crate::http::problem;
+use crate::net::{Occupancy, TrustedProxies};
 use crate::socket::hub::Hub;
 use crate::socket::upgrade::{self, Engine};
 use crate::socket::wire::{Wire, WireIo};
@@ -40,6 +42,8 @@ pub struct ServeLimits {
     pub send_queue_bytes: usize,
     /// Connections at once, over all event loops.
     pub connections: Arc<Semaphore>,
+    /// The same for each address.
+    pub of_address: Occupancy<IpAddr>,
 }
 
 /// Everything that a request can reach.
@@ -57,6 +61,8 @@ pub struct Front {
     pub limits: ServeLimits,
     /// Whose pages may use the server.
     pub origins: Origins,
+    /// Whose word about a client's address is taken.
+    pub proxies: TrustedProxies,
     /// What browsers are told about it.
     pub cors: CorsLayer,
     /// Where background work runs.
@@ -121,7 +127,7 @@ async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _peer)) => begin(stream, &front, &stop),
+            Ok((stream, peer)) => begin(stream, peer.ip(), &front, &stop),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -130,24 +136,39 @@ async fn accept(listener: TcpListener, front: Front, stop: CancellationToken) {
     }
 }
 
-fn begin(stream: TcpStream, front: &Front, stop: &CancellationToken) {
+fn begin(stream: TcpStream, peer: IpAddr, front: &Front, stop: &CancellationToken) {
     let Ok(place) = front.limits.connections.clone().try_acquire_owned() else {
         return tracing::warn!("a connection was turned away: the node is full");
+    };
+    let one_of_many = !front.proxies.trusts(peer) && !peer.to_canonical().is_loopback();
+    let of_address = if one_of_many {
+        match front.limits.of_address.enter(network_of(peer)) {
+            Some(place) => Some(place),
+            None => {
+                return tracing::debug!("a connection was turned away: its address has too many");
+            }
+        }
+    } else {
+        None
     };
     if let Err(error) = stream.set_nodelay(true) {
         return tracing::debug!(%error, "a connection was gone before it began");
     }
     let limit = front.limits.send_queue_bytes;
-    let io = Wire::open(stream, limit, front.tracker.clone(), place);
-    front.requests.spawn(serve(io, front.clone(), stop.clone()));
+    let io = Wire::open(stream, limit, front.tracker.clone(), (place, of_address));
+    let visit = Visit {
+        front: front.clone(),
+        peer,
+    };
+    front.requests.spawn(serve(io, visit, stop.clone()));
 }
 
-async fn serve(io: WireIo, front: Front, stop: CancellationToken) {
+async fn serve(io: WireIo, visit: Visit, stop: CancellationToken) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(front.limits.header_timeout)
+        .header_read_timeout(visit.front.limits.header_timeout)
         .max_buf_size(64 * 1024)
-        .serve_connection(TokioIo::new(io), front)
+        .serve_connection(TokioIo::new(io), visit)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
@@ -164,12 +185,26 @@ async fn serve(io: WireIo, front: Front, stop: CancellationToken) {
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
-impl Service<Request<Incoming>> for Front {
+/// One client's connection, and what it can reach.
+struct Visit {
+    front: Front,
+    peer: IpAddr,
+}
+
+impl Service<Request<Incoming>> for Visit {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Answer;
 
-    fn call(&self, request: Request<Incoming>) -> Answer {
+    fn call(&self, mut request: Request<Incoming>) -> Answer {
+        let client = self.front.proxies.client(self.peer, request.headers());
+        request.extensions_mut().insert(client);
+        self.front.answer(request)
+    }
+}
+
+impl Front {
+    fn answer(&self, request: Request<Incoming>) -> Answer {
         if !self.origins.admit(request.headers()) {
             let refused = problem::foreign_page().into_response();
             return Box::pin(std::future::ready(Ok(refused)));
@@ -193,9 +228,7 @@ impl Service<Request<Incoming>> for Front {
         });
         Box::pin(self.cors.layer(polling).oneshot(request))
     }
-}
 
-impl Front {
     fn is_socket_path(&self, path: &str) -> bool {
         path.strip_prefix(&*self.socket_path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
 use tokio_util::sync::CancellationToken;
@@ -13,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use self::issuers::{Surroundings, issuers};
 pub use self::options::db_options;
 use self::options::{
-    engine_limits, expiry_times, http_limits, origins, room_policy, serve_limits, socket_limits,
-    sweep_times,
+    engine_limits, expiry_times, http_limits, origins, rates, room_policy, serve_limits,
+    socket_limits, sweep_times,
 };
 use crate::auth::Authenticator;
 use crate::clock::{Clock, SystemClock};
@@ -24,6 +25,7 @@ use crate::domain::id::RoomId;
 use crate::engine::directory::Directory;
 use crate::engine::meetings::Meetings;
 use crate::engine::nodes::NodeRegistry;
+use crate::engine::rates::{Rates, SharedBuckets};
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::store::RoomStore;
@@ -31,6 +33,7 @@ use crate::engine::sweeping::Sweeper;
 use crate::http::browsers::guard;
 use crate::http::{Api, router};
 use crate::ids::IdSource;
+use crate::net::TrustedProxies;
 use crate::serve::Front;
 use crate::socket::expiry::Expiries;
 use crate::socket::fanout::Fanouts;
@@ -97,6 +100,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     let kept = match store {
         Some(store) => Kept {
             store,
+            buckets: None,
             nodes: None,
             sole: None,
         },
@@ -107,6 +111,10 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         tracker: tracker.clone(),
     };
     let hub = open_hub(config, &around, &ids, &finished)?;
+    if let Some(buckets) = kept.buckets {
+        let shared = share_rates(hub.rates.clone(), buckets, finished.clone());
+        tracker.spawn(shared);
+    }
     let policy = room_policy(config);
     let rooms = Rooms::new(EngineParts {
         store: kept.store,
@@ -136,21 +144,11 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         meetings: Meetings::new(durable, rooms.clone(), clock.clone(), policy),
         readiness: readiness.clone(),
         authenticator: hub.authenticator.clone(),
+        rates: hub.rates.clone(),
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
     };
-    let origins = origins(config);
-    let front = Front {
-        router: guard(router(Arc::new(api)), &origins),
-        engine,
-        hub,
-        socket_path: config.socket.path.trim_end_matches('/').into(),
-        limits: serve_limits(config),
-        tracker: tracker.clone(),
-        cors: origins.cors(),
-        origins,
-        requests: TaskTracker::new(),
-    };
+    let front = front(config, router(Arc::new(api)), engine, hub);
     Ok(App {
         front,
         rooms,
@@ -197,6 +195,23 @@ impl App {
     }
 }
 
+/// What a connection reaches.
+fn front(config: &Config, router: Router, engine: Engine, hub: Arc<Hub>) -> Front {
+    let origins = origins(config);
+    Front {
+        router: guard(router, &origins),
+        engine,
+        tracker: hub.tracker.clone(),
+        hub,
+        socket_path: config.socket.path.trim_end_matches('/').into(),
+        limits: serve_limits(config),
+        proxies: TrustedProxies(config.http.proxies().into()),
+        cors: origins.cors(),
+        origins,
+        requests: TaskTracker::new(),
+    }
+}
+
 /// The connections of this node, none yet.
 fn open_hub(
     config: &Config,
@@ -210,6 +225,11 @@ fn open_hub(
     let hub = Hub::new(
         Arc::new(authenticator),
         Expiries::new(expiry_times(config), clock.clone()),
+        Arc::new(Rates::new(
+            rates(config),
+            config.rates.counted,
+            clock.clone(),
+        )),
         ids.clone(),
         socket_limits(config),
         around.tracker.clone(),
@@ -219,6 +239,14 @@ fn open_hub(
     Ok(hub)
 }
 
+async fn share_rates(
+    rates: Arc<Rates>,
+    buckets: Arc<dyn SharedBuckets>,
+    finished: CancellationToken,
+) {
+    rates.share(buckets, finished).await;
+}
+
 async fn end_expired(hub: Arc<Hub>, finished: CancellationToken) {
     hub.expiries.run(hub.clone(), finished).await;
 }
@@ -226,6 +254,7 @@ async fn end_expired(hub: Arc<Hub>, finished: CancellationToken) {
 /// Where live rooms are kept.
 struct Kept {
     store: Arc<dyn RoomStore>,
+    buckets: Option<Arc<dyn SharedBuckets>>,
     nodes: Option<Arc<dyn NodeRegistry>>,
     sole: Option<Sole>,
 }
@@ -248,6 +277,7 @@ async fn keep_rooms(
         let store = Arc::new(MemoryRoomStore::new(config.rooms.log_length));
         return Ok(Kept {
             store,
+            buckets: None,
             nodes: None,
             sole: Some(sole),
         });
@@ -264,6 +294,7 @@ async fn keep_rooms(
         .context("store.redis_url")?;
     Ok(Kept {
         store: store.clone(),
+        buckets: Some(store.clone()),
         nodes: Some(store),
         sole: Some(sole),
     })

@@ -1,16 +1,20 @@
 //! From the settings to what each part takes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, RateSetting, RatesConfig};
 use crate::db::DbOptions;
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
+use crate::domain::rate::Rate;
 use crate::engine::limits::EngineLimits;
+use crate::engine::rates::{Counted, Limits};
 use crate::engine::sweeping::SweepTimes;
 use crate::http::HttpLimits;
 use crate::http::browsers::Origins;
+use crate::net::Occupancy;
 use crate::protocol::request::PayloadLimits;
 use crate::serve::ServeLimits;
 use crate::socket::expiry::ExpiryTimes;
@@ -36,6 +40,7 @@ pub(super) fn serve_limits(config: &Config) -> ServeLimits {
         header_timeout: config.http.header_timeout(),
         send_queue_bytes: config.socket.send_queue_bytes,
         connections: Arc::new(Semaphore::new(config.http.max_connections)),
+        of_address: Occupancy::new(config.http.max_connections_per_ip),
     }
 }
 
@@ -98,6 +103,9 @@ pub(super) fn engine_limits(config: &Config) -> EngineLimits {
 
 pub(super) fn socket_limits(config: &Config) -> SocketLimits {
     SocketLimits {
+        commands_per_connection: rate(config.rates.commands_per_connection),
+        connections_per_user: config.socket.max_connections_per_user,
+        connections_per_network: config.http.max_connections_per_ip,
         commands_in_flight: config.socket.commands_in_flight,
         rooms_per_connection: config.socket.max_rooms_per_connection,
         send_queue_bytes: config.socket.send_queue_bytes,
@@ -116,4 +124,48 @@ pub(super) const fn http_limits(config: &Config) -> HttpLimits {
         description_chars: config.limits.description_chars,
         page_size: config.limits.page_size_max,
     }
+}
+
+fn rate(setting: RateSetting) -> Option<Rate> {
+    setting.0.map(|(count, period)| Rate { count, period })
+}
+
+pub(super) fn rates(config: &Config) -> HashMap<Counted, Limits> {
+    let RatesConfig {
+        commands_per_connection: _,
+        commands_per_user,
+        commands_per_tenant,
+        joins_per_user,
+        joins_per_tenant,
+        connects_per_user,
+        connects_per_ip,
+        connects_per_tenant,
+        requests_per_user,
+        requests_per_ip,
+        requests_per_tenant,
+        creations_per_user,
+        refused_tokens_per_ip,
+        counted: _,
+    } = config.rates;
+    let off = RateSetting(None);
+    let limits = |user, network, tenant| Limits {
+        user: rate(user),
+        network: rate(network),
+        tenant: rate(tenant),
+    };
+    let commands = limits(commands_per_user, off, commands_per_tenant);
+    let joins = limits(joins_per_user, off, joins_per_tenant);
+    let connects = limits(connects_per_user, connects_per_ip, connects_per_tenant);
+    let requests = limits(requests_per_user, requests_per_ip, requests_per_tenant);
+    HashMap::from([
+        (Counted::Command, commands),
+        (Counted::Join, joins),
+        (Counted::Connect, connects),
+        (Counted::Request, requests),
+        (Counted::Creation, limits(creations_per_user, off, off)),
+        (
+            Counted::RefusedToken,
+            limits(off, refused_tokens_per_ip, off),
+        ),
+    ])
 }

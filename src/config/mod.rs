@@ -13,7 +13,9 @@ mod effective;
 mod fault;
 mod load;
 mod origins;
+mod proxies;
 mod ranges;
+mod rates;
 mod secret;
 mod sections;
 #[cfg(test)]
@@ -23,6 +25,7 @@ mod validate;
 pub use auth::{AuthConfig, IssuerConfig, IssuerPreset, UserIdMismatch};
 pub use database_url::DatabaseBackend;
 pub use fault::{ConfigFault, ConfigFaults};
+pub use rates::{RateSetting, RatesConfig};
 pub use sections::{
     Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig, LogFormat,
     PresenceConfig, RoomsConfig, SocketConfig, SqliteSynchronous, StoreConfig, UncreatedRooms,

@@ -13,6 +13,7 @@ const DAY: i128 = 24 * HOUR;
 pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("http.threads", 0..=1024),
     ("http.max_connections", 1..=10_000_000),
+    ("http.max_connections_per_ip", 1..=10_000_000),
     ("http.header_timeout_ms", 10..=HOUR),
     ("http.max_body_bytes", KIB..=64 * MIB),
     ("http.shutdown_timeout_ms", 0..=HOUR),
@@ -25,6 +26,7 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("socket.send_queue_bytes", KIB..=KIB * MIB),
     ("socket.slow_consumer_timeout_ms", 10..=HOUR),
     ("socket.commands_in_flight", 1..=65_536),
+    ("socket.max_connections_per_user", 1..=1_000_000),
     ("socket.max_rooms_per_connection", 1..=1024),
     ("auth.leeway_secs", 0..=300),
     ("auth.max_lifetime_secs", 1..=DAY),
@@ -62,6 +64,7 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("limits.image_url_bytes", 16..=16 * KIB),
     ("limits.description_chars", 0..=100_000),
     ("limits.page_size_max", 1..=1000),
+    ("rates.counted", 1..=10_000_000),
 ];
 
 /// What the option `key` accepts; nothing when it is not a number.

@@ -8,12 +8,14 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::auth::AuthConfig;
 use super::database_url::{self, DatabaseBackend};
-use super::{origins, secret};
+use super::rates::RatesConfig;
+use super::{origins, proxies, secret};
 
 /// All settings, checked.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub rooms: RoomsConfig,
     /// Bounds on what clients send and ask for.
     pub limits: LimitsConfig,
+    /// How often something may happen.
+    pub rates: RatesConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -68,6 +72,13 @@ pub struct HttpConfig {
     ///
     /// Without [`AuthConfig::hs256_secret`] pages of this machine are served as well.
     pub allowed_origins: String,
+    /// Proxies whose `X-Forwarded-For` is believed: addresses and networks. Default none.
+    pub trusted_proxies: String,
+    /// Open connections from one address; further ones are refused. Default 2,000.
+    ///
+    /// This machine and trusted proxies are exempt; the clients of the latter count by the address that
+    /// they come from.
+    pub max_connections_per_ip: usize,
     /// Lets a server without [`AuthConfig::hs256_secret`] listen on a public address. Default false.
     ///
     /// Danger: such a server believes any user id, so anybody who reaches it is any host.
@@ -98,6 +109,13 @@ impl HttpConfig {
     pub fn origins(&self) -> Vec<String> {
         // checked when the settings were read
         origins::parse(&self.allowed_origins).unwrap_or_default()
+    }
+
+    /// [`Self::trusted_proxies`].
+    #[must_use]
+    pub fn proxies(&self) -> Vec<IpNet> {
+        // checked when the settings were read
+        proxies::parse(&self.trusted_proxies).unwrap_or_default()
     }
 
     /// [`Self::header_timeout_ms`].
@@ -148,6 +166,8 @@ pub struct SocketConfig {
     pub slow_consumer_timeout_ms: u64,
     /// Commands of one connection that may be under way; further ones are refused. Default 512.
     pub commands_in_flight: usize,
+    /// Connections of one user on one node; further ones are refused. Default 32.
+    pub max_connections_per_user: usize,
     /// Rooms that one connection may be in at the same time. Default 16.
     pub max_rooms_per_connection: usize,
 }

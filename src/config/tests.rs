@@ -60,6 +60,7 @@ fn other_value(key: &str, default: &Value) -> String {
     match key {
         "http.listen" => "127.0.0.1:9000".to_owned(),
         "http.allowed_origins" => "https://app.example".to_owned(),
+        "http.trusted_proxies" => "10.0.0.0/8".to_owned(),
         "socket.path" => "/other/socket".to_owned(),
         "auth.hs256_secret" | "auth.hs256_previous_secret" => SECRET.to_owned(),
         "auth.tenant_claim" => "org.id".to_owned(),
@@ -73,6 +74,7 @@ fn other_value(key: &str, default: &Value) -> String {
         "rooms.devices" => "newest-wins".to_owned(),
         "log.level" => "warn,usher=trace".to_owned(),
         "log.format" => "json".to_owned(),
+        rate if rate.starts_with("rates.") && rate != "rates.counted" => "7/3s".to_owned(),
         _ => match default.to_i128() {
             Some(number) => (number + 1).to_string(),
             None => "true".to_owned(),

@@ -9,6 +9,7 @@ use super::auth;
 use super::database_url;
 use super::fault::{ConfigFault, ConfigFaults};
 use super::origins;
+use super::proxies;
 use super::sections::Config;
 
 /// Paths that belong to the HTTP API, first segment only.
@@ -29,6 +30,7 @@ pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFault
     auth::check(&config.auth, faults);
     check_socket_path(config, faults);
     check_origins(config, faults);
+    check_proxies(config, faults);
     check_database(config, faults);
     check_store(config, faults);
     check_log_level(config, faults);
@@ -72,6 +74,16 @@ fn check_origins(config: &Config, faults: &mut ConfigFaults) {
             "http.allowed_origins",
             reason,
             "as in https://app.example, http://localhost:3000",
+        ));
+    }
+}
+
+fn check_proxies(config: &Config, faults: &mut ConfigFaults) {
+    if let Err(reason) = proxies::parse(&config.http.trusted_proxies) {
+        faults.push(ConfigFault::new(
+            "http.trusted_proxies",
+            reason,
+            "as in 10.0.0.0/8, 192.0.2.7",
         ));
     }
 }

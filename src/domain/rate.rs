@@ -33,9 +33,7 @@ impl Rate {
     /// After how long there will be room for one.
     pub fn admit(self, mark: Mark, now: u64) -> Result<Mark, Duration> {
         let after = mark.max(now).saturating_add(self.interval());
-        let over = after
-            .saturating_sub(now)
-            .saturating_sub(self.capacity());
+        let over = after.saturating_sub(now).saturating_sub(self.capacity());
         if over == 0 {
             Ok(after)
         } else {

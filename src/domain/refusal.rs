@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use super::role::Role;
 
+/// When a retryable command is worth another try: a store that broke is back within a second or is
+/// away for longer.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Which of the four role commands; each has its own wording in the seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoleChange {
@@ -116,6 +120,8 @@ pub enum Refusal {
     RateLimited {
         /// Which limit.
         reason: &'static str,
+        /// When it is worth another try.
+        retry_after: Duration,
     },
     /// The identity is missing, wrong or not the one claimed.
     #[error("{reason}")]
@@ -161,6 +167,28 @@ impl Refusal {
             Self::Forbidden => "forbidden",
             Self::Unavailable { .. } => "unavailable",
             Self::UnknownEvent => "unknown-event",
+        }
+    }
+
+    /// A limit that has room again as soon as something under way has ended.
+    #[must_use]
+    pub const fn busy(reason: &'static str) -> Self {
+        Self::RateLimited {
+            reason,
+            retry_after: RETRY_AFTER,
+        }
+    }
+
+    /// When the same request is worth another try; `None` when it has to be changed first.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        if let Self::RateLimited { retry_after, .. } = self {
+            return Some(*retry_after);
+        }
+        if self.kind().is_retryable() {
+            Some(RETRY_AFTER)
+        } else {
+            None
         }
     }
 
@@ -217,7 +245,7 @@ impl Refusal {
             Self::InvalidPayload {
                 reason: String::new(),
             },
-            Self::RateLimited { reason: "" },
+            Self::busy(""),
             Self::Unauthorized { reason: "" },
             Self::Forbidden,
             Self::Unavailable { reason: "" },

@@ -215,7 +215,7 @@ impl Loaded {
             .iter()
             .map(|request| {
                 let before = draft.events().len();
-                let outcome = match request {
+                let mut outcome = match request {
                     Request::Read => Ok(Outcome::State),
                     Request::Refresh(_) | Request::Reassert => Ok(Outcome::Done),
                     Request::Change { command, .. }
@@ -231,6 +231,10 @@ impl Loaded {
                     draft.attribute(before, id);
                 }
                 let caused = draft.events().get(before..).unwrap_or_default();
+                if let Ok(Outcome::Joined { returned, .. }) = &mut outcome {
+                    let enters = |it: &Event| matches!(it, Event::ParticipantJoined { .. });
+                    *returned = !caused.iter().any(enters);
+                }
                 (outcome, caused.iter().any(Event::is_change_of_role))
             })
             .collect();
@@ -345,6 +349,7 @@ fn outcome_of(command: &Command) -> Outcome {
     match command {
         Command::Join(join) => Outcome::Joined {
             user: join.user.clone(),
+            returned: false,
         },
         Command::Leave { .. }
         | Command::LoseConnection { .. }

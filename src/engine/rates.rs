@@ -305,7 +305,10 @@ fn signed(rate: Rate) -> i64 {
 fn give_back(bucket: &Bucket, rate: Rate) {
     let order = Ordering::Relaxed;
     let back = |mark| Some(rate.refund(mark));
-    drop(bucket.mark.fetch_update(order, order, back));
+    bucket
+        .mark
+        .fetch_update(order, order, back)
+        .unwrap_or_default();
 }
 
 /// The network that an address counts as: IPv4 as it is, IPv6 by its /64, which is one household's.
@@ -366,8 +369,16 @@ mod tests {
         let rates = rates(&clock);
         let home = network("10.0.0.1");
         assert_eq!(admitted(&rates, &[user("ann"), home.clone()], 20), 10);
-        assert_eq!(admitted(&rates, &[user("bob"), home], 20), 5, "the network's");
-        assert_eq!(admitted(&rates, &[user("bob")], 20), 5, "nobody paid for refusals");
+        assert_eq!(
+            admitted(&rates, &[user("bob"), home], 20),
+            5,
+            "the network's"
+        );
+        assert_eq!(
+            admitted(&rates, &[user("bob")], 20),
+            5,
+            "nobody paid for refusals"
+        );
         let refused = rates.admit(Counted::Join, [user("ann")]).unwrap_err();
         assert_eq!(refused.retry_after, Duration::from_secs(6));
         clock.advance(refused.retry_after);

@@ -37,6 +37,8 @@ pub enum Outcome {
     Joined {
         /// Who.
         user: UserId,
+        /// Whether they were in it before.
+        returned: bool,
     },
     /// The room was asked for.
     State,

@@ -13,6 +13,8 @@ use crate::domain::id::{RequestId, RoomId, RoomKey, UserId};
 use crate::domain::permission::{MeetingAction, Scope};
 use crate::domain::refusal::Refusal;
 use crate::engine::meetings::Origin;
+use crate::engine::rates::{Counted, Exceeded, Payer, network_of};
+use crate::net::ClientAddress;
 
 /// The verified caller of a request.
 #[derive(Debug)]
@@ -32,11 +34,47 @@ impl FromRequestParts<Arc<Api>> for Caller {
             .get(AUTHORIZATION)
             .and_then(|value| value.to_str().ok());
         let token = bearer(header, None);
-        let principal = api.authenticator.authenticate(token).await;
+        let address = parts.extensions.get().copied();
+        let network = address.and_then(ClientAddress::counted).map(network_of);
+        let rates = &api.rates;
+        let here = network.map(Payer::Network);
+        rates
+            .admit(Counted::Request, here.clone())
+            .map_err(limited)?;
+        let principal = match api.authenticator.authenticate(token).await {
+            Ok(principal) => principal,
+            Err(fault) => {
+                let tried = rates.admit(Counted::RefusedToken, here);
+                return Err(tried.map_or_else(|it| limited(it).into(), |()| Problem::token(fault)));
+            }
+        };
+        rates
+            .admit(Counted::Request, payers(&principal))
+            .map_err(limited)?;
         Ok(Self {
-            principal: principal.map_err(Refusal::from)?,
+            principal,
             request: parts.extensions.get().cloned(),
         })
+    }
+}
+
+fn payers(principal: &Principal) -> impl Iterator<Item = Payer> {
+    let tenant = principal.tenant.clone();
+    let user = match &principal.identity {
+        Identity::Anyone => None,
+        Identity::User(user) => Some(user.clone()),
+        Identity::Service(service) => Some(service.id.clone()),
+    };
+    user.into_iter().flat_map(move |user| {
+        let user = Payer::User(tenant.clone(), user);
+        [user, Payer::Tenant(tenant.clone())]
+    })
+}
+
+fn limited(exceeded: Exceeded) -> Refusal {
+    Refusal::RateLimited {
+        reason: exceeded.counted.complaint(),
+        retry_after: exceeded.retry_after,
     }
 }
 
@@ -60,6 +98,16 @@ impl Caller {
             actor: self.principal.actor(user),
             request: self.request.clone(),
         })
+    }
+
+    /// Counts a meeting that is about to be created.
+    ///
+    /// # Errors
+    /// [`Refusal::RateLimited`].
+    pub fn count_creation(&self, api: &Api) -> Result<(), Refusal> {
+        let payers = payers(&self.principal);
+        let counted = api.rates.admit(Counted::Creation, payers);
+        counted.map_err(limited)
     }
 
     /// Lets those pass who may do this to the meeting. Without a key nobody can be told apart, so

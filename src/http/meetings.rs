@@ -38,6 +38,7 @@ pub async fn create(
     JsonBody(body): JsonBody<CreateMeeting>,
 ) -> Answer {
     let meeting = new_meeting(&api, &caller, &body)?;
+    caller.count_creation(&api)?;
     let by = caller.origin(Some(&meeting.created_by))?;
     let meeting = api.meetings.create(meeting, &by).await?;
     Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())

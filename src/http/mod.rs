@@ -8,6 +8,7 @@ use axum::routing::{get, post};
 use crate::auth::Authenticator;
 use crate::domain::id::RoomId;
 use crate::engine::meetings::Meetings;
+use crate::engine::rates::Rates;
 use crate::engine::readiness::Readiness;
 
 pub mod browsers;
@@ -40,6 +41,8 @@ pub struct Api {
     pub readiness: Arc<Readiness>,
     /// Verifies tokens.
     pub authenticator: Arc<Authenticator>,
+    /// How often somebody may ask.
+    pub rates: Arc<Rates>,
     /// Bounds.
     pub limits: HttpLimits,
     /// Draws a meeting's id where the client gave none.

@@ -1,14 +1,14 @@
 //! Errors as `application/problem+json` (RFC 9457) with a stable `code`.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::auth::TokenFault;
 use crate::domain::refusal::{Kind, Refusal};
-
-/// Seconds after which a client may try again when a part was out of reach.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// A refusal on its way out.
 #[derive(Debug)]
@@ -16,7 +16,9 @@ pub struct Problem {
     status: StatusCode,
     code: &'static str,
     detail: String,
-    retryable: bool,
+    retry_after: Option<Duration>,
+    /// Whether a token was there and is not believed.
+    bad_token: bool,
 }
 
 #[derive(Serialize)]
@@ -26,6 +28,8 @@ struct ProblemBody<'a> {
     status: u16,
     code: &'a str,
     detail: &'a str,
+    #[serde(rename = "retryAfterMs", skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u128>,
 }
 
 impl Problem {
@@ -37,7 +41,17 @@ impl Problem {
             status,
             code: "malformed-json",
             detail,
-            retryable: false,
+            retry_after: None,
+            bad_token: false,
+        }
+    }
+
+    /// A token that is not believed, or is missing.
+    #[must_use]
+    pub fn token(fault: TokenFault) -> Self {
+        Self {
+            bad_token: fault != TokenFault::Missing,
+            ..Self::from(Refusal::from(fault))
         }
     }
 
@@ -50,7 +64,8 @@ impl Problem {
             status,
             code: "payload-too-large",
             detail,
-            retryable: false,
+            retry_after: None,
+            bad_token: false,
         }
     }
 }
@@ -68,12 +83,12 @@ impl From<Refusal> for Problem {
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        let retryable = refusal.kind().is_retryable();
         Self {
             status,
             code: refusal.code(),
             detail: refusal.to_string(),
-            retryable,
+            retry_after: refusal.retry_after(),
+            bad_token: false,
         }
     }
 }
@@ -86,17 +101,27 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
+            retry_after_ms: self.retry_after.map(|after| after.as_millis().max(1)),
         };
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
-        if self.retryable {
-            headers.insert(header::RETRY_AFTER, RETRY_AFTER);
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_millis().div_ceil(1_000).max(1);
+            let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            // RFC 6750, section 3
+            let challenge = if self.bad_token {
+                "Bearer error=\"invalid_token\""
+            } else {
+                "Bearer"
+            };
+            let challenge = HeaderValue::from_static(challenge);
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
@@ -112,7 +137,8 @@ pub fn foreign_page() -> Problem {
         status: StatusCode::FORBIDDEN,
         code: "foreign-origin",
         detail,
-        retryable: false,
+        retry_after: None,
+        bad_token: false,
     }
 }
 
@@ -123,7 +149,8 @@ pub fn draining() -> Problem {
         status: StatusCode::SERVICE_UNAVAILABLE,
         code: "unavailable",
         detail: "This node is about to stop; connect again to reach another".to_owned(),
-        retryable: true,
+        retry_after: Some(Duration::from_secs(1)),
+        bad_token: false,
     }
 }
 
@@ -134,7 +161,8 @@ pub async fn no_route() -> Problem {
         status: StatusCode::NOT_FOUND,
         code: "route-not-found",
         detail,
-        retryable: false,
+        retry_after: None,
+        bad_token: false,
     }
 }
 
@@ -146,6 +174,7 @@ pub async fn no_method() -> Problem {
         status,
         code: "method-not-allowed",
         detail,
-        retryable: false,
+        retry_after: None,
+        bad_token: false,
     }
 }

@@ -1,6 +1,7 @@
 //! One Socket.IO connection of a client, as Usher sees it.
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -18,8 +19,10 @@ use tokio::time::Instant;
 use super::parcel::{Parcel, Piece};
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
-use crate::domain::id::{ConnectionId, RequestId, RoomKey, UserId};
+use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};
+use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
+use crate::net::Place;
 
 /// A second fall-behind within this time ends the connection.
 const RELAPSE: Duration = Duration::from_secs(30);
@@ -29,6 +32,17 @@ const PUMP_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The expiry of what does not expire.
 const NEVER: u64 = u64::MAX;
+
+/// Where a connection comes from, and the places that it takes as long as it lives.
+#[derive(Debug, Default)]
+pub struct Source {
+    /// The network that limits count; `None` for this machine.
+    pub network: Option<IpAddr>,
+    /// Its place among the connections of its user.
+    pub(super) _of_user: Option<Place<(TenantId, UserId)>>,
+    /// Its place among the connections that a proxy names the same address for.
+    pub(super) _of_network: Option<Place<IpAddr>>,
+}
 
 /// How packets reach the client.
 #[derive(Debug)]
@@ -67,6 +81,7 @@ struct State {
 pub struct Connection {
     id: ConnectionId,
     principal: Principal,
+    source: Source,
     socket: Weak<Socket<LocalAdapter>>,
     in_flight: AtomicUsize,
     /// Cut off: no further command is taken, nothing more is sent.
@@ -76,6 +91,8 @@ pub struct Connection {
     backlog_limit: usize,
     /// How many of its requests were given a name.
     named: AtomicU64,
+    /// What its commands have used of their rate.
+    pace: AtomicU64,
     /// When its token expires: milliseconds since 1970, or [`NEVER`].
     expires_at: AtomicU64,
     state: Mutex<State>,
@@ -103,6 +120,7 @@ impl Connection {
     pub fn new(
         id: ConnectionId,
         principal: Principal,
+        source: Source,
         socket: &Arc<Socket<LocalAdapter>>,
         wire: Option<Arc<Wire>>,
         backlog_limit: usize,
@@ -132,6 +150,8 @@ impl Connection {
             away: AtomicBool::new(false),
             backlog_limit,
             named: AtomicU64::new(0),
+            pace: AtomicU64::new(0),
+            source,
             expires_at: AtomicU64::new(expires_at),
             state: Mutex::new(state),
         }
@@ -141,6 +161,24 @@ impl Connection {
     #[must_use]
     pub const fn id(&self) -> ConnectionId {
         self.id
+    }
+
+    /// Counts a command at `now` (microseconds since 1970).
+    ///
+    /// # Errors
+    /// When the next one is worth another try.
+    pub fn pace(&self, rate: Rate, now: u64) -> Result<(), Duration> {
+        let mut wait = None;
+        let charge = |mark| rate.admit(mark, now).map_err(|it| wait = Some(it)).ok();
+        let order = Ordering::Relaxed;
+        let charged = self.pace.fetch_update(order, order, charge);
+        charged.map(drop).map_err(|_mark| wait.unwrap_or_default())
+    }
+
+    /// Where it comes from.
+    #[must_use]
+    pub const fn source(&self) -> &Source {
+        &self.source
     }
 
     /// A name for the next request of this connection, unlike that of any other.

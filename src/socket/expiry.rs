@@ -50,6 +50,12 @@ impl Expiries {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The time by the clock that moments are told by.
+    #[must_use]
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Looks after the token of a connection; does nothing for one that never expires.
     pub fn watch(&self, connection: &Connection) {
         let Some(expires) = connection.expires_at() else {

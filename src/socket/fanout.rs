@@ -65,11 +65,16 @@ impl RoomSink for Fanout {
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
         for answer in &answers {
+            let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
+                continue;
+            };
+            if *returned {
+                self.hub.forgive_join(&self.key.tenant, user);
+            }
             // A repeated join, of which the first was never answered.
-            if let Ok(Outcome::Joined { user }) = &answer.outcome
-                && room
-                    .participant(user)
-                    .is_some_and(|p| p.holds(answer.to.connection))
+            if room
+                .participant(user)
+                .is_some_and(|p| p.holds(answer.to.connection))
             {
                 self.enlist_one(answer.to.connection, user);
             }
@@ -296,9 +301,9 @@ impl Fanout {
 fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
     match &answer.outcome {
         Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
-        Ok(Outcome::State | Outcome::Done) | Err(_) => Err(Refusal::RateLimited {
-            reason: "You asked for the whole room too often at once",
-        }),
+        Ok(Outcome::State | Outcome::Done) | Err(_) => Err(Refusal::busy(
+            "You asked for the whole room too often at once",
+        )),
     }
 }
 
@@ -320,7 +325,7 @@ fn acknowledge(
     let payload = match outcome {
         Outcome::Done => delta::done_ack(answer.rev),
         Outcome::State => delta::room_ack(view, room, list, None),
-        Outcome::Joined { user } => delta::room_ack(view, room, list, Some(user)),
+        Outcome::Joined { user, .. } => delta::room_ack(view, room, list, Some(user)),
     };
     vec![Piece::Ack { id, payload }]
 }

@@ -1,6 +1,7 @@
 //! All connections of this node, and what they share.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -9,20 +10,29 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::socket::{Sid, Socket};
 use tokio_util::task::TaskTracker;
 
-use super::connection::Connection;
+use super::connection::{Connection, Source};
 use super::expiry::Expiries;
 use super::wire::Wire;
 use crate::auth::{Authenticator, Principal};
-use crate::domain::id::{ConnectionId, RoomKey};
+use crate::domain::id::{ConnectionId, RoomKey, TenantId, UserId};
+use crate::domain::rate::Rate;
 use crate::domain::room::{Actor, Command, LossCause};
+use crate::engine::rates::{Counted, Payer, Rates};
 use crate::engine::registry::{Message, Request, Rooms};
 use crate::engine::reply::ReplyTo;
 use crate::ids::IdSource;
+use crate::net::Occupancy;
 use crate::protocol::request::PayloadLimits;
 
 /// Bounds of the socket surface, all of them settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketLimits {
+    /// How often one connection may send a command.
+    pub commands_per_connection: Option<Rate>,
+    /// Connections of one user on this node.
+    pub connections_per_user: usize,
+    /// Connections from one address that a proxy names.
+    pub connections_per_network: usize,
     /// Commands of one connection that may be under way.
     pub commands_in_flight: usize,
     /// Rooms that one connection may be in.
@@ -38,6 +48,9 @@ pub struct SocketLimits {
 impl Default for SocketLimits {
     fn default() -> Self {
         Self {
+            commands_per_connection: None,
+            connections_per_user: 32,
+            connections_per_network: 2_000,
             commands_in_flight: 512,
             rooms_per_connection: 16,
             send_queue_bytes: 1 << 20,
@@ -63,6 +76,12 @@ pub struct Hub {
     draining: AtomicBool,
     /// Verifies tokens at CONNECT.
     pub authenticator: Arc<Authenticator>,
+    /// How often users, addresses and tenants may do what costs something.
+    pub rates: Arc<Rates>,
+    /// Connections by user.
+    pub(super) users: Occupancy<(TenantId, UserId)>,
+    /// Connections by the address that a proxy names.
+    pub(super) networks: Occupancy<IpAddr>,
     /// When their tokens expire.
     pub expiries: Expiries,
     /// Names connections.
@@ -79,6 +98,7 @@ impl Hub {
     pub fn new(
         authenticator: Arc<Authenticator>,
         expiries: Expiries,
+        rates: Arc<Rates>,
         ids: Arc<IdSource>,
         limits: SocketLimits,
         tracker: TaskTracker,
@@ -89,10 +109,19 @@ impl Hub {
             draining: AtomicBool::new(false),
             authenticator,
             expiries,
+            rates,
+            users: Occupancy::new(limits.connections_per_user),
+            networks: Occupancy::new(limits.connections_per_network),
             ids,
             limits,
             tracker,
         })
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub(super) fn now(&self) -> u64 {
+        self.expiries.now().0
     }
 
     /// Gives the hub its rooms. The rooms need the hub as their sink first, hence two steps; a second
@@ -166,12 +195,14 @@ impl Hub {
         &self,
         socket: &Arc<Socket<LocalAdapter>>,
         principal: Principal,
+        source: Source,
         wire: Option<Arc<Wire>>,
     ) -> Arc<Connection> {
         let id = self.ids.connection();
         let connection = Arc::new(Connection::new(
             id,
             principal,
+            source,
             socket,
             wire,
             self.limits.send_queue_bytes,
@@ -302,6 +333,15 @@ impl Hub {
 }
 
 impl Hub {
+    /// A join turned out to be a return: it does not count.
+    pub fn forgive_join(&self, tenant: &TenantId, user: &UserId) {
+        let payers = [
+            Payer::User(tenant.clone(), user.clone()),
+            Payer::Tenant(tenant.clone()),
+        ];
+        self.rates.refund(Counted::Join, payers);
+    }
+
     /// Ends a connection whose owner may not be here any longer.
     pub fn expel(self: &Arc<Self>, connection: &Arc<Connection>) {
         if !connection.dismiss() {

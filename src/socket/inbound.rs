@@ -10,12 +10,13 @@ use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_core::Value;
 
+use super::admission;
 use super::connection::Connection;
 use super::fanout::send_answer;
 use super::hub::{Ending, Hub};
 use super::parcel::{Parcel, Piece};
 use super::wire::Wire;
-use crate::auth::{Identity, TokenFault, bearer};
+use crate::auth::bearer;
 use crate::domain::id::{RoomId, RoomKey, UserId};
 use crate::domain::participant::Profile;
 use crate::domain::refusal::{Refusal, RoleChange};
@@ -25,6 +26,7 @@ use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
 use crate::protocol::args::Packet;
 use crate::protocol::delta;
+use crate::protocol::names::client;
 use crate::protocol::request::{JoinRequest, Request, Token};
 
 type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
@@ -57,12 +59,9 @@ impl Door {
         let token = in_auth
             .as_deref()
             .or_else(|| bearer(header, parts.uri.query()));
-        let principal = self.hub.authenticator.authenticate(token).await?;
-        if matches!(principal.identity, Identity::Service(_)) {
-            return Err(TokenFault::Service.into());
-        }
+        let (principal, source) = admission::admit(&self.hub, socket, token).await?;
         let wire = parts.extensions.get::<Arc<Wire>>().cloned();
-        let connection = self.hub.open(socket, principal, wire);
+        let connection = self.hub.open(socket, principal, source, wire);
         socket.on_fallback(Inbound {
             hub: self.hub.clone(),
             connection: connection.clone(),
@@ -119,7 +118,8 @@ impl MessageHandler<LocalAdapter, Ours> for Inbound {
             ack,
             event,
         };
-        let outcome = request.and_then(|request| self.dispatch(from, request));
+        let outcome = self.pace(event).and(request);
+        let outcome = outcome.and_then(|request| self.dispatch(from, request));
         if let Err(refusal) = outcome {
             let parcel = Parcel::new(refused(from, &refusal));
             send_answer(&self.hub, &self.connection, &parcel);
@@ -169,6 +169,15 @@ impl Inbound {
             tenant: self.connection.principal().tenant.clone(),
             room,
         }
+    }
+
+    /// Whoever leaves is never held up.
+    fn pace(&self, event: &str) -> Result<(), Refusal> {
+        if event == client::LEAVE_ROOM {
+            return Ok(());
+        }
+        let now = self.hub.now().saturating_mul(1_000);
+        admission::pace(&self.hub, &self.connection, now)
     }
 
     fn dispatch(&self, from: ConnectionReply, request: Request) -> Result<(), Refusal> {
@@ -229,9 +238,13 @@ impl Inbound {
             .connection
             .enter(&key, self.hub.limits.rooms_per_connection)
         {
-            return Err(Refusal::RateLimited {
-                reason: "This connection is in too many rooms",
-            });
+            return Err(Refusal::busy("This connection is in too many rooms"));
+        }
+        if let Err(refusal) = admission::count_join(&self.hub, &self.connection, user.clone()) {
+            if !entered {
+                self.connection.leave(&key);
+            }
+            return Err(refusal);
         }
         let name = match &self.connection.principal().name {
             Some(name) if join.name.is_empty() => name.clone(),
@@ -308,9 +321,8 @@ impl Inbound {
         if self.connection.begin_command(limit) {
             return Ok(());
         }
-        Err(Refusal::RateLimited {
-            reason: "Too many commands under way; wait for their answers",
-        })
+        let reason = "Too many commands under way; wait for their answers";
+        Err(Refusal::busy(reason))
     }
 
     /// The connection's user; without one it has not joined anything.

@@ -4,6 +4,7 @@
 //! a room says to a WebSocket client is framed once for everybody and written to the socket from the
 //! room's own task; see [`wire`].
 
+mod admission;
 pub mod connection;
 pub mod expiry;
 pub mod fanout;

@@ -12,6 +12,7 @@ use tower::Service;
 
 use super::hub::Hub;
 use super::wire::{Until, WireIo};
+use crate::net::ClientAddress;
 
 /// What the library does with requests that are not for it; it never gets one.
 pub type Engine = SocketIoService<engineioxide::service::NotFoundService>;
@@ -89,11 +90,14 @@ pub fn upgrade<B: Default>(
     response
 }
 
-/// The library keeps the request for as long as the connection lives: path, query and token are all
-/// that is ever looked at again.
+/// The library keeps the request for as long as the connection lives: path, query, token and address
+/// are all that is ever looked at again.
 fn essential(request: &Request<Incoming>) -> Request<()> {
     let mut kept = Request::new(());
     *kept.uri_mut() = request.uri().clone();
+    if let Some(address) = request.extensions().get::<ClientAddress>() {
+        kept.extensions_mut().insert(*address);
+    }
     if let Some(token) = request.headers().get(header::AUTHORIZATION) {
         kept.headers_mut()
             .insert(header::AUTHORIZATION, token.clone());

@@ -12,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::task::TaskTracker;
 
 use super::frames;
+use crate::net::Place;
 
 /// While the connection speaks HTTP, more than this unwritten makes the library wait.
 const HTTP_BACKLOG: usize = 64 * 1024;
@@ -79,6 +81,9 @@ struct Out {
     library: Option<Waker>,
 }
 
+/// A connection's places: among all of the node, and among those from its address.
+pub type Places = (OwnedSemaphorePermit, Option<Place<IpAddr>>);
+
 /// A TCP connection that rooms can write to.
 #[derive(Debug)]
 pub struct Wire {
@@ -88,19 +93,14 @@ pub struct Wire {
     tracker: TaskTracker,
     limit: usize,
     /// This connection's place among those that the node accepts.
-    _place: OwnedSemaphorePermit,
+    _place: Places,
 }
 
 impl Wire {
     /// A connection that speaks HTTP, as the library sees it. `limit` is how many bytes may wait for a
     /// slow reader before it has fallen behind.
     #[must_use]
-    pub fn open(
-        stream: TcpStream,
-        limit: usize,
-        tracker: TaskTracker,
-        place: OwnedSemaphorePermit,
-    ) -> WireIo {
+    pub fn open(stream: TcpStream, limit: usize, tracker: TaskTracker, place: Places) -> WireIo {
         let (reader, stream) = stream.into_split();
         let out = Out {
             phase: Phase::Http,

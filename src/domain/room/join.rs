@@ -112,9 +112,8 @@ fn admit_connection(
     };
     let staying = present.connections.len().saturating_sub(replaced.len());
     if staying >= policy.max_connections_per_participant {
-        return Err(Refusal::RateLimited {
-            reason: "You are in this room from too many connections; close one first",
-        });
+        let reason = "You are in this room from too many connections; close one first";
+        return Err(Refusal::busy(reason));
     }
     // The new connection comes first: at no revision is the participant without one.
     draft.record(Event::ConnectionAttached {

@@ -335,6 +335,7 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
     payload.push_str(refusal.code());
     payload.push_str("\",\"event\":");
     json::string(&mut payload, event);
+    retry(&mut payload, refusal);
     payload.push('}');
     Message {
         name: server::ERROR,
@@ -342,9 +343,13 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
     }
 }
 
-/// When a retryable command is worth another try: a store that broke is back within a second or is
-/// away for longer.
-const RETRY_AFTER_MS: u64 = 1000;
+/// When to try again, for what may succeed unchanged.
+fn retry(out: &mut String, refusal: &Refusal) {
+    if let Some(after) = refusal.retry_after() {
+        json::flag(out, "retryable", true);
+        json::number(out, "retryAfterMs", after.as_millis().max(1));
+    }
+}
 
 /// The acknowledgement of a refused command.
 #[must_use]
@@ -353,10 +358,7 @@ pub fn refused_ack(refusal: &Refusal) -> String {
     out.push_str(refusal.code());
     out.push_str("\",\"message\":");
     json::string(&mut out, &refusal.to_string());
-    if refusal.kind().is_retryable() {
-        json::flag(&mut out, "retryable", true);
-        json::number(&mut out, "retryAfterMs", RETRY_AFTER_MS);
-    }
+    retry(&mut out, refusal);
     out.push_str("}}");
     out
 }

@@ -20,7 +20,9 @@ impl SharedBuckets for RedisRoomStore {
             })
             .await?;
         let reply = texts(value)?;
-        let ahead = reply.first().and_then(|text| std::str::from_utf8(text).ok());
+        let ahead = reply
+            .first()
+            .and_then(|text| std::str::from_utf8(text).ok());
         ahead
             .and_then(|text| text.parse().ok())
             .ok_or_else(unexpected)

@@ -1,6 +1,7 @@
 // One usher process, with a fault proxy on each of its ways out.
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
+import { RATES_OFF } from '../../compat/lib/rates.mjs';
 import { Process } from './process.mjs';
 import { now, soon, until } from './wait.mjs';
 
@@ -14,7 +15,7 @@ export const usherBin = () => process.env.USHER_BIN ?? DEFAULT_BIN;
 /** The environment without settings of whoever started us. */
 export function environment(settings) {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('USHER'));
-  return Object.fromEntries([...own, ...Object.entries(settings).map(([name, value]) => [`USHER__${name}`, String(value)])]);
+  return Object.fromEntries([...own, ...Object.entries({ ...RATES_OFF, ...settings }).map(([name, value]) => [`USHER__${name}`, String(value)])]);
 }
 
 export class UsherNode {

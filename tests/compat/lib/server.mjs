@@ -6,6 +6,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { RATES_OFF } from './rates.mjs';
 
 /** Every server keeps its rooms under a prefix of its own: the tests use the same room ids. */
 function roomsInRedis(url) {
@@ -42,7 +43,7 @@ export class Server {
       // At the end of a test there is nobody to be gentle with.
       USHER__HTTP__DRAIN_MS: '0',
       ...roomsInRedis(process.env.USHER_TEST_ROOMS_REDIS_URL),
-      ...prefixed(settings),
+      ...prefixed({ ...RATES_OFF, SOCKET__MAX_CONNECTIONS_PER_USER: 100_000, ...settings }),
     };
   }
 

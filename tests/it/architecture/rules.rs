@@ -6,7 +6,7 @@ use super::names::{Name, read};
 const ANYTHING: &[&str] = &["*"];
 
 /// Each folder of `src/` (or file in it) and the ones it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("app", ANYTHING),
     ("lib", ANYTHING),
     ("main", ANYTHING),
@@ -21,13 +21,16 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("protocol", &["domain"]),
     ("auth", &["domain", "clock"]),
     ("domain", &[]),
+    ("net", &[]),
     ("clock", &["domain"]),
     ("ids", &["domain"]),
     ("config", &[]),
     ("telemetry", &["config"]),
     ("cli", &["config"]),
 ];
-const DOOR: &[&str] = &["engine", "protocol", "auth", "domain", "clock", "ids"];
+const DOOR: &[&str] = &[
+    "engine", "protocol", "auth", "domain", "net", "clock", "ids",
+];
 const ADAPTER: &[&str] = &["engine", "domain", "clock"];
 
 /// A folder without I/O, time and chance.

@@ -54,7 +54,7 @@ async fn a_refused_command_does_not_hold_up_the_others_of_its_batch() {
     );
     assert_eq!(node.answer(muted).await, Ok(Outcome::Done));
     assert!(
-        matches!(node.answer(joined).await, Ok(Outcome::Joined { user }) if user.as_str() == "cy")
+        matches!(node.answer(joined).await, Ok(Outcome::Joined { user, .. }) if user.as_str() == "cy")
     );
     assert_eq!(node.room().await.rev, 3, "one commit for both");
 }

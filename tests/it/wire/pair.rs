@@ -46,7 +46,7 @@ impl Pair {
             .unwrap();
         let (tracker, places) = (TaskTracker::new(), Arc::new(Semaphore::new(1)));
         let place = places.clone().try_acquire_owned().unwrap();
-        let library = Wire::open(server, limit, tracker.clone(), place);
+        let library = Wire::open(server, limit, tracker.clone(), (place, None));
         let wire = library.wire().clone();
         Self {
             library,

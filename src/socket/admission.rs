@@ -1,0 +1,132 @@
+//! Who is let in, and how often: what a connection and its commands have to pass.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::socket::Socket;
+
+use super::connection::{Connection, Source};
+use super::hub::Hub;
+use crate::auth::{Identity, Principal, TokenFault};
+use crate::domain::id::UserId;
+use crate::domain::refusal::Refusal;
+use crate::engine::rates::{Counted, Exceeded, Payer, network_of};
+use crate::net::ClientAddress;
+
+/// Why somebody is kept waiting.
+pub(super) fn limited(exceeded: Exceeded) -> Refusal {
+    Refusal::RateLimited {
+        reason: exceeded.counted.complaint(),
+        retry_after: exceeded.retry_after,
+    }
+}
+
+/// Lets a connection in: its token is good, and there are not too many of its kind.
+///
+/// # Errors
+/// Why not.
+pub(super) async fn admit(
+    hub: &Hub,
+    socket: &Arc<Socket<LocalAdapter>>,
+    token: Option<&str>,
+) -> Result<(Principal, Source), Refusal> {
+    let address = socket.req_parts().extensions.get().copied();
+    let network = address.and_then(ClientAddress::counted).map(network_of);
+    let here = network.map(Payer::Network);
+    hub.rates.admit(Counted::Connect, here).map_err(limited)?;
+    let principal = match hub.authenticator.authenticate(token).await {
+        Ok(principal) => principal,
+        Err(fault) => return Err(refused_token(hub, network, fault)),
+    };
+    if matches!(principal.identity, Identity::Service(_)) {
+        return Err(refused_token(hub, network, TokenFault::Service));
+    }
+    let tenant = &principal.tenant;
+    let payers = principal.user().map(|user| {
+        let user = Payer::User(tenant.clone(), user.clone());
+        [user, Payer::Tenant(tenant.clone())]
+    });
+    let payers = payers.into_iter().flatten();
+    hub.rates.admit(Counted::Connect, payers).map_err(limited)?;
+    let source = places(hub, &principal, address, network)?;
+    Ok((principal, source))
+}
+
+/// What is said of a bad token; nothing in detail to whoever tries too many.
+fn refused_token(hub: &Hub, network: Option<IpAddr>, fault: TokenFault) -> Refusal {
+    let here = network.map(Payer::Network);
+    match hub.rates.admit(Counted::RefusedToken, here) {
+        Ok(()) => fault.into(),
+        Err(exceeded) => limited(exceeded),
+    }
+}
+
+fn places(
+    hub: &Hub,
+    principal: &Principal,
+    address: Option<ClientAddress>,
+    network: Option<IpAddr>,
+) -> Result<Source, Refusal> {
+    // Whoever comes without a proxy was counted when they were accepted.
+    let forwarded = address.is_some_and(|address| address.forwarded);
+    let of_network = match network.filter(|_| forwarded) {
+        None => None,
+        Some(network) => Some(hub.networks.enter(network).ok_or_else(|| {
+            Refusal::busy("Too many connections from this address; close one first")
+        })?),
+    };
+    let of_user =
+        match principal.user() {
+            None => None,
+            Some(user) => {
+                let owner = (principal.tenant.clone(), user.clone());
+                Some(hub.users.enter(owner).ok_or_else(|| {
+                    Refusal::busy("You have too many connections; close one first")
+                })?)
+            }
+        };
+    Ok(Source {
+        network,
+        _of_user: of_user,
+        _of_network: of_network,
+    })
+}
+
+/// Counts a command of a connection.
+///
+/// # Errors
+/// [`Refusal::RateLimited`].
+pub(super) fn pace(hub: &Hub, connection: &Connection, now: u64) -> Result<(), Refusal> {
+    if let Some(rate) = hub.limits.commands_per_connection {
+        connection
+            .pace(rate, now)
+            .map_err(|retry_after| Refusal::RateLimited {
+                reason: Counted::Command.complaint(),
+                retry_after,
+            })?;
+    }
+    let Some(user) = connection.user() else {
+        return Ok(());
+    };
+    count(hub, connection, Counted::Command, user)
+}
+
+/// Counts a join.
+///
+/// # Errors
+/// [`Refusal::RateLimited`].
+pub(super) fn count_join(hub: &Hub, connection: &Connection, user: UserId) -> Result<(), Refusal> {
+    count(hub, connection, Counted::Join, user)
+}
+
+fn count(
+    hub: &Hub,
+    connection: &Connection,
+    counted: Counted,
+    user: UserId,
+) -> Result<(), Refusal> {
+    let tenant = connection.principal().tenant.clone();
+    let payers = [Payer::User(tenant.clone(), user), Payer::Tenant(tenant)];
+    hub.rates.admit(counted, payers).map_err(limited)
+}
