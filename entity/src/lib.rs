@@ -6,4 +6,5 @@
 pub mod audit;
 pub mod grants;
 pub mod meetings;
+pub mod security_events;
 pub mod write_probe;

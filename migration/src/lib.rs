@@ -12,6 +12,7 @@ mod m20261121_000003_create_audit;
 mod m20261121_000004_create_write_probe;
 mod m20261121_000005_order_grants;
 mod m20261121_000006_name_requests;
+mod m20261121_000007_create_security_events;
 mod run;
 mod table;
 
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_create_write_probe::Migration),
             Box::new(m20261121_000005_order_grants::Migration),
             Box::new(m20261121_000006_name_requests::Migration),
+            Box::new(m20261121_000007_create_security_events::Migration),
         ]
     }
 }

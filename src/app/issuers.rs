@@ -92,10 +92,13 @@ fn issuer(
 ) -> anyhow::Result<Issuer> {
     let jwks = match listed.published_at() {
         None => None,
-        Some(url) => Some(match kept.filter(|kept| kept.is_of(&url)) {
-            Some(kept) => kept,
-            None => fetched(auth, url, around)?,
-        }),
+        Some(url) => {
+            let jwks = fetched(auth, url, around)?;
+            if let Some(kept) = kept {
+                jwks.inherit(&kept);
+            }
+            Some(jwks)
+        }
     };
     Ok(Issuer {
         keys: keys(listed)?,

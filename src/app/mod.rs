@@ -14,8 +14,8 @@ use tokio_util::task::TaskTracker;
 use self::issuers::{Surroundings, issuers};
 pub use self::options::db_options;
 use self::options::{
-    engine_limits, expiry_times, http_limits, origins, rates, room_policy, serve_limits,
-    socket_limits, sweep_times,
+    engine_limits, expiry_times, http_limits, origins, rate_limits, room_policy, security_limits,
+    serve_limits, socket_limits, sweep_times,
 };
 use crate::auth::Authenticator;
 use crate::clock::{Clock, SystemClock};
@@ -28,6 +28,7 @@ use crate::engine::nodes::NodeRegistry;
 use crate::engine::rates::{Rates, SharedBuckets};
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
+use crate::engine::security::{Security, SecurityStore};
 use crate::engine::store::RoomStore;
 use crate::engine::sweeping::Sweeper;
 use crate::http::browsers::guard;
@@ -110,7 +111,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         clock: clock.clone(),
         tracker: tracker.clone(),
     };
-    let hub = open_hub(config, &around, &ids, &finished)?;
+    let hub = open_hub(config, &around, &ids, directory.clone(), &finished)?;
     if let Some(buckets) = kept.buckets {
         let shared = share_rates(hub.rates.clone(), buckets, finished.clone());
         tracker.spawn(shared);
@@ -145,6 +146,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         readiness: readiness.clone(),
         authenticator: hub.authenticator.clone(),
         rates: hub.rates.clone(),
+        security: hub.security.clone(),
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
     };
@@ -217,19 +219,22 @@ fn open_hub(
     config: &Config,
     around: &Surroundings,
     ids: &Arc<IdSource>,
+    events: Arc<dyn SecurityStore>,
     finished: &CancellationToken,
 ) -> anyhow::Result<Arc<Hub>> {
     let clock = &around.clock;
     let believed = issuers(config, around, None)?;
     let authenticator = Authenticator::new(believed, clock.clone());
+    let kept = config.rates.counted;
+    let rates = Arc::new(Rates::new(rate_limits(config), kept, clock.clone()));
+    let security = Security::new(events, clock.clone(), security_limits(config));
+    let security = Arc::new(security);
+    let noted = note_security(security.clone(), finished.clone());
+    around.tracker.spawn(noted);
     let hub = Hub::new(
         Arc::new(authenticator),
         Expiries::new(expiry_times(config), clock.clone()),
-        Arc::new(Rates::new(
-            rates(config),
-            config.rates.counted,
-            clock.clone(),
-        )),
+        (rates, security),
         ids.clone(),
         socket_limits(config),
         around.tracker.clone(),
@@ -245,6 +250,10 @@ async fn share_rates(
     finished: CancellationToken,
 ) {
     rates.share(buckets, finished).await;
+}
+
+async fn note_security(security: Arc<Security>, finished: CancellationToken) {
+    security.run(finished).await;
 }
 
 async fn end_expired(hub: Arc<Hub>, finished: CancellationToken) {

@@ -11,6 +11,7 @@ use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::domain::rate::Rate;
 use crate::engine::limits::EngineLimits;
 use crate::engine::rates::{Counted, Limits};
+use crate::engine::security::SecurityLimits;
 use crate::engine::sweeping::SweepTimes;
 use crate::http::HttpLimits;
 use crate::http::browsers::Origins;
@@ -20,10 +21,11 @@ use crate::serve::ServeLimits;
 use crate::socket::expiry::ExpiryTimes;
 use crate::socket::hub::SocketLimits;
 
-pub(super) const fn expiry_times(config: &Config) -> ExpiryTimes {
+pub(super) fn expiry_times(config: &Config) -> ExpiryTimes {
     ExpiryTimes {
         warning: config.auth.expiry_warning(),
-        grace: config.auth.expiry_grace(),
+        // A token within the leeway was let in: its owner is not sent away at once.
+        grace: config.auth.expiry_grace().max(config.auth.leeway()),
     }
 }
 
@@ -130,7 +132,7 @@ fn rate(setting: RateSetting) -> Option<Rate> {
     setting.0.map(|(count, period)| Rate { count, period })
 }
 
-pub(super) fn rates(config: &Config) -> HashMap<Counted, Limits> {
+pub(super) fn rate_limits(config: &Config) -> HashMap<Counted, Limits> {
     let RatesConfig {
         commands_per_connection: _,
         commands_per_user,
@@ -168,4 +170,12 @@ pub(super) fn rates(config: &Config) -> HashMap<Counted, Limits> {
             limits(off, refused_tokens_per_ip, off),
         ),
     ])
+}
+
+pub(super) const fn security_limits(config: &Config) -> SecurityLimits {
+    SecurityLimits {
+        window: config.security.window(),
+        sorts: config.security.sorts,
+        keep: config.security.keep(),
+    }
 }

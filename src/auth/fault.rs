@@ -84,6 +84,13 @@ impl TokenFault {
         }
     }
 
+    /// Whether somebody who guards the server wants to hear of it: not of a missing token, nor of keys
+    /// that are out of reach.
+    #[must_use]
+    pub const fn is_suspicious(self) -> bool {
+        !matches!(self, Self::Missing | Self::KeysUnavailable)
+    }
+
     const fn sentence(self) -> &'static str {
         match self {
             Self::Missing => "A token is required",

@@ -82,7 +82,10 @@ impl KeySource for Endpoint {
             .get(CACHE_CONTROL)
             .and_then(|value| max_age(value.to_str().ok()?));
         let body = self.body(answer).await?;
-        let keys = published(&body).ok_or("holds no key that signs")?;
+        let keys = published(&body).ok_or("is no set of keys")?;
+        if keys.is_empty() {
+            tracing::warn!(url = self.url, "a published set holds no key that signs");
+        }
         Ok(Published { keys, max_age })
     }
 }

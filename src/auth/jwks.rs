@@ -18,7 +18,7 @@ use crate::domain::time::Timestamp;
 /// Keys as they were published.
 #[derive(Debug)]
 pub struct Published {
-    /// The usable ones, never none.
+    /// The usable ones.
     pub keys: Vec<Key>,
     /// For how long the publisher says that they hold.
     pub max_age: Option<Duration>,
@@ -94,10 +94,12 @@ impl Jwks {
         })
     }
 
-    /// Whether these are the keys at that address.
-    #[must_use]
-    pub fn is_of(&self, url: &str) -> bool {
-        self.url == url
+    /// Takes over what was kept at the same address.
+    pub fn inherit(&self, before: &Self) {
+        if self.url == before.url {
+            let kept = before.state().kept.clone();
+            self.state().kept = kept;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
 };
@@ -12,6 +14,12 @@ use serde_json::Value;
 
 /// Keys of one published set that are kept, at most.
 const MAX_KEYS: usize = 64;
+
+/// The name of P-256 in DER (RFC 5480, section 2.1.1.1).
+const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+
+/// A public RSA key of 2048 bits holds at least its modulus.
+const RSA_BYTES: usize = 256;
 
 /// Longest `kid` that is kept, in bytes.
 const MAX_KID_BYTES: usize = 256;
@@ -92,9 +100,15 @@ impl Key {
         }
     }
 
-    /// A public key in PEM: RSA, P-256 or Ed25519. `None` for anything else.
+    /// A public key in PEM: RSA of 2048 bits or more, P-256 or Ed25519. `None` for anything else, also
+    /// for a private key and for more than one.
     #[must_use]
     pub fn pem(text: &str) -> Option<Self> {
+        let blocks = text.matches("-----BEGIN ").count();
+        if blocks != 1 || text.contains("PRIVATE KEY-----") {
+            return None;
+        }
+        let curve = der(text).is_some_and(|der| der.windows(P256.len()).any(|it| it == P256));
         let text = text.as_bytes();
         let kinds = [
             (SignedBy::Rs256, DecodingKey::from_rsa_pem(text)),
@@ -103,7 +117,12 @@ impl Key {
         ];
         let found = kinds.into_iter().find_map(|(algorithm, key)| {
             let key = key.ok()?;
-            Some((algorithm, key))
+            let fits = match algorithm {
+                SignedBy::Rs256 => key.try_get_as_bytes().ok()?.len() >= RSA_BYTES,
+                SignedBy::Es256 => curve,
+                SignedBy::Hs256 | SignedBy::EdDsa => true,
+            };
+            fits.then_some((algorithm, key))
         });
         found.map(|(algorithm, key)| Self {
             id: None,
@@ -164,8 +183,18 @@ struct Set {
     keys: Vec<Value>,
 }
 
-/// The usable keys of a published set (RFC 7517); `None` when there is none, or it is no set at all.
-/// A key that cannot be read is left out: sets may hold keys for other uses.
+/// The bytes between the lines of a PEM text.
+fn der(text: &str) -> Option<Vec<u8>> {
+    let body: String = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.starts_with("-----"))
+        .collect();
+    STANDARD.decode(body).ok()
+}
+
+/// The usable keys of a published set (RFC 7517); `None` when it is no set at all. A key that cannot
+/// be read is left out: sets may hold keys for other uses. A set without any takes all keys back.
 #[must_use]
 pub(super) fn published(json: &[u8]) -> Option<Vec<Key>> {
     let set: Set = serde_json::from_slice(json).ok()?;
@@ -175,5 +204,5 @@ pub(super) fn published(json: &[u8]) -> Option<Vec<Key>> {
         .filter_map(|key| Key::published(&serde_json::from_value(key).ok()?))
         .take(MAX_KEYS)
         .collect();
-    (!keys.is_empty()).then_some(keys)
+    Some(keys)
 }

@@ -75,6 +75,16 @@ impl Principal {
         }
     }
 
+    /// The subject of the token, a person or a back end.
+    #[must_use]
+    pub const fn subject(&self) -> Option<&UserId> {
+        match &self.identity {
+            Identity::User(user) => Some(user),
+            Identity::Service(service) => Some(&service.id),
+            Identity::Anyone => None,
+        }
+    }
+
     /// The user whom this request is about: the verified one, which a claim may repeat but not
     /// change; for a back end, and on a server without a key, the claim itself.
     ///

@@ -214,6 +214,13 @@ pub(super) fn check(auth: &AuthConfig, faults: &mut ConfigFaults) {
             faults.push(short_secret(key));
         }
     }
+    if is_user_written(&auth.tenant_claim) {
+        faults.push(ConfigFault::new(
+            "auth.tenant_claim",
+            "is under user_metadata, which users write themselves",
+            "take one under app_metadata",
+        ));
+    }
     for (place, issuer) in auth.issuers.iter().enumerate() {
         let key = format!("auth.issuers[{place}]");
         let known = auth.issuers.iter().take(place);
@@ -253,13 +260,22 @@ fn issuer_faults(issuer: &IssuerConfig) -> Vec<(String, &'static str)> {
         let hint = "without it every application of the provider could sign people in here";
         faults.push(("is oidc without audiences".to_owned(), hint));
     }
+    let mut listed = issuer.audiences.iter().chain(&issuer.authorized_parties);
+    if listed.any(String::is_empty) {
+        let reason = "has an empty entry in audiences or authorized_parties";
+        faults.push((reason.to_owned(), "it would let in whoever names none"));
+    }
     let claim = issuer.tenant_claim.as_deref().unwrap_or_default();
-    if claim.split('.').next() == Some("user_metadata") {
+    if is_user_written(claim) {
         let hint = "take one under app_metadata";
         let reason = "takes the tenant from user_metadata, which users write themselves";
         faults.push((reason.to_owned(), hint));
     }
     faults
+}
+
+fn is_user_written(claim: &str) -> bool {
+    claim.split('.').next() == Some("user_metadata")
 }
 
 fn may_be_fetched(url: &str) -> bool {

@@ -28,5 +28,6 @@ pub use fault::{ConfigFault, ConfigFaults};
 pub use rates::{RateSetting, RatesConfig};
 pub use sections::{
     Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig, LogFormat,
-    PresenceConfig, RoomsConfig, SocketConfig, SqliteSynchronous, StoreConfig, UncreatedRooms,
+    PresenceConfig, RoomsConfig, SecurityConfig, SocketConfig, SqliteSynchronous, StoreConfig,
+    UncreatedRooms,
 };

@@ -65,6 +65,9 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("limits.description_chars", 0..=100_000),
     ("limits.page_size_max", 1..=1000),
     ("rates.counted", 1..=10_000_000),
+    ("security.window_ms", 10..=HOUR),
+    ("security.sorts", 1..=10_000),
+    ("security.keep_days", 1..=3_650),
 ];
 
 /// What the option `key` accepts; nothing when it is not a number.

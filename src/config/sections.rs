@@ -39,6 +39,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How often something may happen.
     pub rates: RatesConfig,
+    /// What is kept of attempts that were refused.
+    pub security: SecurityConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -436,6 +438,32 @@ pub struct LimitsConfig {
     pub description_chars: usize,
     /// Most entries that a list answers at once. Default 100.
     pub page_size_max: usize,
+}
+
+/// `[security]`: what is kept of attempts that were refused.
+#[derive(Debug, Clone, Copy, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityConfig {
+    /// Milliseconds in which security events are gathered; the same ones are one row. Default 1,000.
+    pub window_ms: u64,
+    /// Sorts of events that one window tells apart. Default 64.
+    pub sorts: usize,
+    /// Days that they are kept. Default 90.
+    pub keep_days: u64,
+}
+
+impl SecurityConfig {
+    /// [`Self::window_ms`].
+    #[must_use]
+    pub const fn window(&self) -> Duration {
+        Duration::from_millis(self.window_ms)
+    }
+
+    /// [`Self::keep_days`].
+    #[must_use]
+    pub const fn keep(&self) -> Duration {
+        Duration::from_secs(self.keep_days.saturating_mul(86_400))
+    }
 }
 
 /// `[log]`: what is logged, and how.

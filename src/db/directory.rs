@@ -22,8 +22,8 @@ use crate::engine::directory::{
 
 /// Meetings, grants and audit in a SQL database.
 pub struct SqlDirectory {
-    read: DatabaseConnection,
-    queue: Queue,
+    pub(super) read: DatabaseConnection,
+    pub(super) queue: Queue,
     state: Arc<State>,
     /// Ends the tasks, also when the directory is merely dropped.
     stop: DropGuard,

@@ -16,6 +16,7 @@ mod directory;
 mod failure;
 mod options;
 mod reads;
+mod security;
 mod sole;
 mod state;
 mod writer;

@@ -21,7 +21,9 @@ use crate::engine::directory::{AuditRow, DirectoryError, MeetingFilter, Page};
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Waits for an answer, but not for ever.
-async fn answer<T>(question: impl Future<Output = Result<T, DbErr>>) -> Result<T, Failure> {
+pub(super) async fn answer<T>(
+    question: impl Future<Output = Result<T, DbErr>>,
+) -> Result<T, Failure> {
     match tokio::time::timeout(LIMIT, question).await {
         Ok(answer) => Ok(answer?),
         Err(_elapsed) => Err(Failure::Outage("the database does not answer".to_owned())),
@@ -156,7 +158,11 @@ fn meeting_position(after: &str) -> Option<(i64, String)> {
 }
 
 /// Cuts off the row that was read only to know whether there is a next page.
-fn page<T>(mut rows: Vec<T>, limit: u64, at: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+pub(super) fn page<T>(
+    mut rows: Vec<T>,
+    limit: u64,
+    at: impl Fn(&T) -> String,
+) -> (Vec<T>, Option<String>) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if rows.len() <= limit {
         return (rows, None);
@@ -166,7 +172,8 @@ fn page<T>(mut rows: Vec<T>, limit: u64, at: impl Fn(&T) -> String) -> (Vec<T>, 
     (rows, next)
 }
 
-const fn nothing<T>() -> Page<T> {
+/// A page without anything.
+pub(super) const fn nothing<T>() -> Page<T> {
     Page {
         items: Vec::new(),
         next: None,

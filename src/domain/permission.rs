@@ -94,6 +94,19 @@ impl MeetingAction {
         Self::SeeAudit,
     ];
 
+    /// Stable, kebab-case.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Change => "change",
+            Self::End => "end",
+            Self::Delete => "delete",
+            Self::MoveOwnership => "move-ownership",
+            Self::SeePeople => "see-people",
+            Self::SeeAudit => "see-audit",
+        }
+    }
+
     /// Whether a person may do this.
     #[must_use]
     pub const fn is_open_to(self, standing: Standing) -> bool {

@@ -256,7 +256,9 @@ impl Meetings {
     }
 }
 
-fn refusal(error: DirectoryError) -> Refusal {
+/// What a client is told when the database did not do what was asked.
+#[must_use]
+pub fn refusal(error: DirectoryError) -> Refusal {
     match error {
         DirectoryError::Exists => Refusal::MeetingExists,
         DirectoryError::Busy => Refusal::Unavailable {

@@ -21,6 +21,7 @@ pub mod readiness;
 pub mod registry;
 pub mod reply;
 mod returning;
+pub mod security;
 pub mod sink;
 pub mod store;
 pub mod sweeping;

@@ -20,6 +20,7 @@ use super::store::StoreError;
 use crate::clock::Clock;
 use crate::domain::id::{TenantId, UserId};
 use crate::domain::rate::Rate;
+use crate::domain::refusal::Refusal;
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,6 +111,15 @@ pub struct Exceeded {
     pub counted: Counted,
     /// When it is worth another try.
     pub retry_after: Duration,
+}
+
+impl From<Exceeded> for Refusal {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::RateLimited {
+            reason: exceeded.counted.complaint(),
+            retry_after: exceeded.retry_after,
+        }
+    }
 }
 
 /// Port: buckets that all nodes share.

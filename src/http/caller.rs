@@ -1,5 +1,6 @@
 //! Who calls.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -8,12 +9,13 @@ use http::request::Parts;
 
 use super::Api;
 use super::problem::Problem;
-use crate::auth::{Identity, Principal, bearer};
+use crate::auth::{Identity, Principal, TokenFault, bearer};
 use crate::domain::id::{RequestId, RoomId, RoomKey, UserId};
 use crate::domain::permission::{MeetingAction, Scope};
 use crate::domain::refusal::Refusal;
 use crate::engine::meetings::Origin;
-use crate::engine::rates::{Counted, Exceeded, Payer, network_of};
+use crate::engine::rates::{Counted, Payer, network_of};
+use crate::engine::security::{Attempt, SecurityKind};
 use crate::net::ClientAddress;
 
 /// The verified caller of a request.
@@ -23,6 +25,8 @@ pub struct Caller {
     pub principal: Principal,
     /// What the request is called.
     pub request: Option<RequestId>,
+    /// From which network; `None` for this machine.
+    pub network: Option<IpAddr>,
 }
 
 impl FromRequestParts<Arc<Api>> for Caller {
@@ -36,46 +40,30 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let token = bearer(header, None);
         let address = parts.extensions.get().copied();
         let network = address.and_then(ClientAddress::counted).map(network_of);
-        let rates = &api.rates;
-        let here = network.map(Payer::Network);
-        rates
-            .admit(Counted::Request, here.clone())
-            .map_err(limited)?;
-        let principal = match api.authenticator.authenticate(token).await {
-            Ok(principal) => principal,
-            Err(fault) => {
-                let tried = rates.admit(Counted::RefusedToken, here);
-                return Err(tried.map_or_else(|it| limited(it).into(), |()| Problem::token(fault)));
-            }
+        let request = parts.extensions.get().cloned();
+        let mut caller = Self {
+            principal: Principal::anyone(),
+            request,
+            network,
         };
-        rates
-            .admit(Counted::Request, payers(&principal))
-            .map_err(limited)?;
-        Ok(Self {
-            principal,
-            request: parts.extensions.get().cloned(),
-        })
+        let here = network.map(Payer::Network);
+        caller.count(api, Counted::Request, here)?;
+        match api.authenticator.authenticate(token).await {
+            Ok(principal) => caller.principal = principal,
+            Err(fault) => return Err(caller.refused(api, fault)),
+        }
+        caller.count(api, Counted::Request, payers(&caller.principal))?;
+        Ok(caller)
     }
 }
 
 fn payers(principal: &Principal) -> impl Iterator<Item = Payer> {
     let tenant = principal.tenant.clone();
-    let user = match &principal.identity {
-        Identity::Anyone => None,
-        Identity::User(user) => Some(user.clone()),
-        Identity::Service(service) => Some(service.id.clone()),
-    };
+    let user = principal.subject().cloned();
     user.into_iter().flat_map(move |user| {
         let user = Payer::User(tenant.clone(), user);
         [user, Payer::Tenant(tenant.clone())]
     })
-}
-
-fn limited(exceeded: Exceeded) -> Refusal {
-    Refusal::RateLimited {
-        reason: exceeded.counted.complaint(),
-        retry_after: exceeded.retry_after,
-    }
 }
 
 impl Caller {
@@ -92,8 +80,8 @@ impl Caller {
     ///
     /// # Errors
     /// [`Refusal::Unauthorized`] when the claim is somebody else.
-    pub fn origin(&self, claim: Option<&UserId>) -> Result<Origin, Refusal> {
-        let user = self.principal.act_as(claim)?;
+    pub fn origin(&self, api: &Api, claim: Option<&UserId>) -> Result<Origin, Refusal> {
+        let user = self.act_as(api, claim)?;
         Ok(Origin {
             actor: self.principal.actor(user),
             request: self.request.clone(),
@@ -105,9 +93,73 @@ impl Caller {
     /// # Errors
     /// [`Refusal::RateLimited`].
     pub fn count_creation(&self, api: &Api) -> Result<(), Refusal> {
-        let payers = payers(&self.principal);
-        let counted = api.rates.admit(Counted::Creation, payers);
-        counted.map_err(limited)
+        self.count(api, Counted::Creation, payers(&self.principal))
+    }
+
+    fn count(
+        &self,
+        api: &Api,
+        counted: Counted,
+        payers: impl IntoIterator<Item = Payer>,
+    ) -> Result<(), Refusal> {
+        api.rates.admit(counted, payers).map_err(|exceeded| {
+            self.note(api, SecurityKind::LimitHit, counted.as_str(), None);
+            Refusal::from(exceeded)
+        })
+    }
+
+    /// What is said of a bad token; nothing in detail to whoever tries too many.
+    fn refused(&self, api: &Api, fault: TokenFault) -> Problem {
+        if fault.is_suspicious() {
+            self.note(api, SecurityKind::TokenRefused, fault.code(), None);
+        }
+        let here = self.network.map(Payer::Network);
+        match self.count(api, Counted::RefusedToken, here) {
+            Ok(()) => Problem::token(fault),
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    fn note(&self, api: &Api, kind: SecurityKind, reason: &'static str, key: Option<&RoomKey>) {
+        let known = !matches!(self.principal.identity, Identity::Anyone);
+        let attempt = Attempt {
+            tenant: known.then(|| self.principal.tenant.clone()),
+            user: self.principal.subject().cloned(),
+            network: self.network,
+            room: key.map(|key| key.room.clone()),
+            ..Attempt::of(kind, reason)
+        };
+        api.security.note(attempt, self.request.clone());
+    }
+
+    /// A meeting that was looked for, or that there is none; whether another tenant has it is not told,
+    /// but noted.
+    ///
+    /// # Errors
+    /// As they came.
+    pub fn found<T>(
+        &self,
+        api: &Api,
+        key: &RoomKey,
+        found: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let verified = !matches!(self.principal.identity, Identity::Anyone);
+        if verified && matches!(found, Err(Refusal::MeetingNotFound)) {
+            let user = self.principal.subject().cloned();
+            let (network, request) = (self.network, self.request.clone());
+            api.security.note_unknown(key, user, network, request);
+        }
+        found
+    }
+
+    /// The user whom this request is about: see [`Principal::act_as`].
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthorized`] when the claim is somebody else.
+    pub fn act_as(&self, api: &Api, claim: Option<&UserId>) -> Result<Option<UserId>, Refusal> {
+        self.principal.act_as(claim).inspect_err(|_refusal| {
+            self.note(api, SecurityKind::ForgedId, "user-id", None);
+        })
     }
 
     /// Lets those pass who may do this to the meeting. Without a key nobody can be told apart, so
@@ -124,13 +176,17 @@ impl Caller {
         let allowed = match &self.principal.identity {
             Identity::Anyone => true,
             Identity::Service(service) => service.scope >= action.scope(),
-            Identity::User(user) => action.is_open_to(api.meetings.standing(key, user).await?),
+            Identity::User(user) => {
+                let standing = api.meetings.standing(key, user).await;
+                action.is_open_to(self.found(api, key, standing)?)
+            }
         };
         if allowed {
-            Ok(())
-        } else {
-            Err(Refusal::Forbidden)
+            return Ok(());
         }
+        let kind = SecurityKind::Forbidden;
+        self.note(api, kind, action.as_str(), Some(key));
+        Err(Refusal::Forbidden)
     }
 
     /// Whether the caller may see meetings of everybody in the tenant.

@@ -39,7 +39,7 @@ pub async fn create(
 ) -> Answer {
     let meeting = new_meeting(&api, &caller, &body)?;
     caller.count_creation(&api)?;
-    let by = caller.origin(Some(&meeting.created_by))?;
+    let by = caller.origin(&api, Some(&meeting.created_by))?;
     let meeting = api.meetings.create(meeting, &by).await?;
     Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())
 }
@@ -51,8 +51,7 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
         .map(|id| input::user_id("userId", id))
         .transpose()?;
     let created_by = caller
-        .principal
-        .act_as(claim.as_ref())?
+        .act_as(api, claim.as_ref())?
         .ok_or_else(|| invalid("userId is missing: say who creates the meeting".to_owned()))?;
     let room = match &body.room_id {
         Some(id) => input::room_id("roomId", id)?,
@@ -97,7 +96,8 @@ fn moment(given: Option<&Moment>) -> Result<Option<Timestamp>, Refusal> {
 /// # Errors
 /// 404.
 pub async fn read(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
-    let meeting = api.meetings.get(&caller.key(id)).await?;
+    let key = caller.key(id);
+    let meeting = caller.found(&api, &key, api.meetings.get(&key).await)?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
@@ -113,8 +113,7 @@ pub struct ListQuery {
 
 impl ListQuery {
     fn limit(&self, api: &Api) -> u64 {
-        let most = u64::try_from(api.limits.page_size).unwrap_or(u64::MAX);
-        self.limit.unwrap_or(20).clamp(1, most)
+        api.limits.page(self.limit)
     }
 
     fn ended(&self) -> Result<Option<bool>, Refusal> {
@@ -138,7 +137,7 @@ pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<List
         .as_deref()
         .map(|id| input::user_id("createdBy", id))
         .transpose()?;
-    let created_by = caller.principal.act_as(asked.as_ref())?;
+    let created_by = caller.act_as(&api, asked.as_ref())?;
     if created_by.is_none() && !caller.sees_everybody() {
         return Err(Refusal::Forbidden.into());
     }
@@ -176,7 +175,7 @@ pub async fn update(
         .map(|id| input::user_id("userId", id))
         .transpose()?;
     caller.authorize(&api, &key, MeetingAction::Change).await?;
-    let by = caller.origin(claim.as_ref())?;
+    let by = caller.origin(&api, claim.as_ref())?;
     let limit = api.limits.description_chars;
     let change = MeetingChange {
         description: body
@@ -228,7 +227,7 @@ pub async fn delete(
 ) -> Answer {
     let key = caller.key(id);
     caller.authorize(&api, &key, MeetingAction::Delete).await?;
-    let by = caller.origin(query.user()?.as_ref())?;
+    let by = caller.origin(&api, query.user()?.as_ref())?;
     api.meetings.delete(&key, &by).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -245,7 +244,7 @@ pub async fn end(
 ) -> Answer {
     let key = caller.key(id);
     caller.authorize(&api, &key, MeetingAction::End).await?;
-    let by = caller.origin(query.user()?.as_ref())?;
+    let by = caller.origin(&api, query.user()?.as_ref())?;
     let meeting = api.meetings.end(&key, &by).await?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }

@@ -10,6 +10,7 @@ use crate::domain::id::RoomId;
 use crate::engine::meetings::Meetings;
 use crate::engine::rates::Rates;
 use crate::engine::readiness::Readiness;
+use crate::engine::security::Security;
 
 pub mod browsers;
 pub mod caller;
@@ -18,6 +19,7 @@ pub mod input;
 pub mod meetings;
 pub mod problem;
 pub mod request_id;
+pub mod security;
 
 /// Bounds of the REST surface, all of them settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,15 @@ pub struct HttpLimits {
     pub page_size: usize,
 }
 
+impl HttpLimits {
+    /// How many items the page has that was asked for.
+    #[must_use]
+    pub fn page(&self, wanted: Option<u64>) -> u64 {
+        let most = u64::try_from(self.page_size).unwrap_or(u64::MAX);
+        wanted.unwrap_or(20).clamp(1, most)
+    }
+}
+
 /// What handlers need.
 #[derive(Debug)]
 pub struct Api {
@@ -41,6 +52,8 @@ pub struct Api {
     pub readiness: Arc<Readiness>,
     /// Verifies tokens.
     pub authenticator: Arc<Authenticator>,
+    /// What was refused.
+    pub security: Arc<Security>,
     /// How often somebody may ask.
     pub rates: Arc<Rates>,
     /// Bounds.
@@ -67,6 +80,7 @@ pub fn router(api: Arc<Api>) -> Router {
             get(meetings::participants),
         )
         .route("/api/meetings/{id}/audit", get(meetings::audit))
+        .route("/api/security-events", get(security::events))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(axum::middleware::from_fn(request_id::named))

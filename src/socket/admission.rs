@@ -12,15 +12,8 @@ use crate::auth::{Identity, Principal, TokenFault};
 use crate::domain::id::UserId;
 use crate::domain::refusal::Refusal;
 use crate::engine::rates::{Counted, Exceeded, Payer, network_of};
+use crate::engine::security::{Attempt, SecurityKind};
 use crate::net::ClientAddress;
-
-/// Why somebody is kept waiting.
-pub(super) fn limited(exceeded: Exceeded) -> Refusal {
-    Refusal::RateLimited {
-        reason: exceeded.counted.complaint(),
-        retry_after: exceeded.retry_after,
-    }
-}
 
 /// Lets a connection in: its token is good, and there are not too many of its kind.
 ///
@@ -34,7 +27,9 @@ pub(super) async fn admit(
     let address = socket.req_parts().extensions.get().copied();
     let network = address.and_then(ClientAddress::counted).map(network_of);
     let here = network.map(Payer::Network);
-    hub.rates.admit(Counted::Connect, here).map_err(limited)?;
+    hub.rates
+        .admit(Counted::Connect, here)
+        .map_err(Refusal::from)?;
     let principal = match hub.authenticator.authenticate(token).await {
         Ok(principal) => principal,
         Err(fault) => return Err(refused_token(hub, network, fault)),
@@ -48,17 +43,37 @@ pub(super) async fn admit(
         [user, Payer::Tenant(tenant.clone())]
     });
     let payers = payers.into_iter().flatten();
-    hub.rates.admit(Counted::Connect, payers).map_err(limited)?;
+    hub.rates
+        .admit(Counted::Connect, payers)
+        .map_err(Refusal::from)?;
     let source = places(hub, &principal, address, network)?;
     Ok((principal, source))
 }
 
+/// Notes a limit that was hit.
+fn noted(hub: &Hub, who: &Attempt, counted: Result<(), Exceeded>) -> Result<(), Refusal> {
+    counted.map_err(|exceeded| {
+        hub.security.note(who.clone(), None);
+        exceeded.into()
+    })
+}
+
 /// What is said of a bad token; nothing in detail to whoever tries too many.
-fn refused_token(hub: &Hub, network: Option<IpAddr>, fault: TokenFault) -> Refusal {
+pub(super) fn refused_token(hub: &Hub, network: Option<IpAddr>, fault: TokenFault) -> Refusal {
+    let mut who = Attempt {
+        network,
+        ..Attempt::of(SecurityKind::TokenRefused, fault.code())
+    };
+    if fault.is_suspicious() {
+        hub.security.note(who.clone(), None);
+    }
+    who.kind = SecurityKind::LimitHit;
+    who.reason = Counted::RefusedToken.as_str();
     let here = network.map(Payer::Network);
-    match hub.rates.admit(Counted::RefusedToken, here) {
+    let counted = hub.rates.admit(Counted::RefusedToken, here);
+    match noted(hub, &who, counted) {
         Ok(()) => fault.into(),
-        Err(exceeded) => limited(exceeded),
+        Err(refusal) => refusal,
     }
 }
 
@@ -99,12 +114,11 @@ fn places(
 /// [`Refusal::RateLimited`].
 pub(super) fn pace(hub: &Hub, connection: &Connection, now: u64) -> Result<(), Refusal> {
     if let Some(rate) = hub.limits.commands_per_connection {
-        connection
-            .pace(rate, now)
-            .map_err(|retry_after| Refusal::RateLimited {
-                reason: Counted::Command.complaint(),
-                retry_after,
-            })?;
+        let paced = connection.pace(rate, now).map_err(|retry_after| Exceeded {
+            counted: Counted::Command,
+            retry_after,
+        });
+        noted(hub, &attempt(connection, Counted::Command), paced)?;
     }
     let Some(user) = connection.user() else {
         return Ok(());
@@ -128,5 +142,22 @@ fn count(
 ) -> Result<(), Refusal> {
     let tenant = connection.principal().tenant.clone();
     let payers = [Payer::User(tenant.clone(), user), Payer::Tenant(tenant)];
-    hub.rates.admit(counted, payers).map_err(limited)
+    let admitted = hub.rates.admit(counted, payers);
+    noted(hub, &attempt(connection, counted), admitted)
+}
+
+fn attempt(connection: &Connection, counted: Counted) -> Attempt {
+    about(connection, SecurityKind::LimitHit, counted.as_str())
+}
+
+/// Something that the owner of a connection attempted.
+pub(super) fn about(connection: &Connection, kind: SecurityKind, reason: &'static str) -> Attempt {
+    let principal = connection.principal();
+    let user = principal.user().cloned();
+    Attempt {
+        tenant: user.as_ref().map(|_| principal.tenant.clone()),
+        user,
+        network: connection.source().network,
+        ..Attempt::of(kind, reason)
+    }
 }

@@ -93,6 +93,9 @@ pub struct Connection {
     named: AtomicU64,
     /// What its commands have used of their rate.
     pace: AtomicU64,
+    /// Tokens that were sent, and the last of them that counts.
+    tokens: AtomicU64,
+    newest_token: AtomicU64,
     /// When its token expires: milliseconds since 1970, or [`NEVER`].
     expires_at: AtomicU64,
     state: Mutex<State>,
@@ -151,6 +154,8 @@ impl Connection {
             backlog_limit,
             named: AtomicU64::new(0),
             pace: AtomicU64::new(0),
+            tokens: AtomicU64::new(0),
+            newest_token: AtomicU64::new(0),
             source,
             expires_at: AtomicU64::new(expires_at),
             state: Mutex::new(state),
@@ -195,8 +200,19 @@ impl Connection {
         (at != NEVER).then_some(Timestamp(at))
     }
 
-    /// Another token of the same user took the place of the one before.
-    pub(super) fn renew(&self, expires_at: Option<Timestamp>) {
+    /// The place of a token among those that the client sent, in the order in which it did.
+    pub(super) fn next_token(&self) -> u64 {
+        self.tokens
+            .fetch_add(1, Ordering::Relaxed)
+            .saturating_add(1)
+    }
+
+    /// Another token of the same user takes the place of the one before, unless one that was sent later
+    /// has done so.
+    pub(super) fn renew(&self, number: u64, expires_at: Option<Timestamp>) {
+        if self.newest_token.fetch_max(number, Ordering::Relaxed) > number {
+            return;
+        }
         let at = expires_at.map_or(NEVER, |at| at.0);
         self.expires_at.store(at, Ordering::Relaxed);
     }

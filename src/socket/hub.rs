@@ -20,6 +20,7 @@ use crate::domain::room::{Actor, Command, LossCause};
 use crate::engine::rates::{Counted, Payer, Rates};
 use crate::engine::registry::{Message, Request, Rooms};
 use crate::engine::reply::ReplyTo;
+use crate::engine::security::Security;
 use crate::ids::IdSource;
 use crate::net::Occupancy;
 use crate::protocol::request::PayloadLimits;
@@ -78,6 +79,8 @@ pub struct Hub {
     pub authenticator: Arc<Authenticator>,
     /// How often users, addresses and tenants may do what costs something.
     pub rates: Arc<Rates>,
+    /// What was refused.
+    pub security: Arc<Security>,
     /// Connections by user.
     pub(super) users: Occupancy<(TenantId, UserId)>,
     /// Connections by the address that a proxy names.
@@ -98,7 +101,7 @@ impl Hub {
     pub fn new(
         authenticator: Arc<Authenticator>,
         expiries: Expiries,
-        rates: Arc<Rates>,
+        (rates, security): (Arc<Rates>, Arc<Security>),
         ids: Arc<IdSource>,
         limits: SocketLimits,
         tracker: TaskTracker,
@@ -110,6 +113,7 @@ impl Hub {
             authenticator,
             expiries,
             rates,
+            security,
             users: Occupancy::new(limits.connections_per_user),
             networks: Occupancy::new(limits.connections_per_network),
             ids,

@@ -24,6 +24,7 @@ use crate::domain::room::{Actor, Command, Join, LossCause};
 use crate::domain::time::Timestamp;
 use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
+use crate::engine::security::SecurityKind;
 use crate::protocol::args::Packet;
 use crate::protocol::delta;
 use crate::protocol::names::client;
@@ -220,7 +221,8 @@ impl Inbound {
     }
 
     fn join(&self, from: ConnectionReply, join: JoinRequest) -> Result<(), Refusal> {
-        let claimed = self.connection.principal().act_as(join.user.as_ref())?;
+        let claimed = self.connection.principal().act_as(join.user.as_ref());
+        let claimed = claimed.inspect_err(|_refusal| self.note_forged("user-id"))?;
         let user =
             claimed
                 .or_else(|| self.connection.user())
@@ -272,6 +274,12 @@ impl Inbound {
         sent
     }
 
+    fn note_forged(&self, reason: &'static str) {
+        let kind = SecurityKind::ForgedId;
+        let attempt = admission::about(&self.connection, kind, reason);
+        self.hub.security.note(attempt, None);
+    }
+
     fn leave(&self, from: ConnectionReply, room: Option<RoomId>) -> Result<(), Refusal> {
         let key = match room {
             Some(room) => self.key(room),
@@ -298,8 +306,9 @@ impl Inbound {
     fn refresh_auth(&self, from: ConnectionReply, token: Token) -> Result<(), Refusal> {
         self.take_place()?;
         let (hub, connection) = (self.hub.clone(), self.connection.clone());
+        let number = connection.next_token();
         self.hub.tracker.spawn(async move {
-            let outcome = renew(&hub, &connection, &token).await;
+            let outcome = renew(&hub, &connection, number, &token).await;
             connection.end_command();
             let pieces = match outcome {
                 Ok(expires) => match from.ack {
@@ -396,18 +405,26 @@ impl Inbound {
 async fn renew(
     hub: &Hub,
     connection: &Connection,
+    number: u64,
     token: &Token,
 ) -> Result<Option<Timestamp>, Refusal> {
-    let principal = hub.authenticator.authenticate(Some(&token.0)).await?;
+    let network = connection.source().network;
+    let principal = match hub.authenticator.authenticate(Some(&token.0)).await {
+        Ok(principal) => principal,
+        Err(fault) => return Err(admission::refused_token(hub, network, fault)),
+    };
     if !connection.principal().is_succeeded_by(&principal) {
+        let attempt = admission::about(connection, SecurityKind::ForgedId, "refresh-auth");
+        hub.security.note(attempt, None);
         return Err(Refusal::Unauthorized {
             reason: "The token is another user's; open a new connection with it",
         });
     }
     hub.expiries.forget(connection);
-    connection.renew(principal.expires_at);
+    // One that was sent later may have been verified sooner.
+    connection.renew(number, principal.expires_at);
     hub.expiries.watch(connection);
-    Ok(principal.expires_at)
+    Ok(connection.expires_at())
 }
 
 /// Tells the rooms when the connection ends. The library drops the handler uncalled when the answer

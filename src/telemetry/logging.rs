@@ -42,6 +42,8 @@ pub fn init(config: &LogConfig) -> Result<(), TelemetryError> {
     let filter = EnvFilter::builder().parse(filter_directives(&config.level))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // What cannot be written to a closed standard error cannot be complained of there either.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     match config.format {
         LogFormat::Text => {

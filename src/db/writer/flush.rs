@@ -98,7 +98,7 @@ impl<'a> Flush<'a> {
                     }
                 }
                 // never shared: the writer does these one by one
-                Job::Update { .. } | Job::Delete { .. } => {}
+                Job::Update { .. } | Job::Delete { .. } | Job::Security { .. } => {}
             }
         }
         flush

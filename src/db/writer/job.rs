@@ -6,7 +6,9 @@ use tokio::sync::oneshot;
 
 use crate::domain::id::RoomKey;
 use crate::domain::meeting::Meeting;
+use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, DirectoryError, LedgerEntry, MeetingChange};
+use crate::engine::security::SecurityRow;
 
 /// Where the answer goes.
 pub(in crate::db) type Done<T> = oneshot::Sender<Result<T, DirectoryError>>;
@@ -38,6 +40,12 @@ pub(in crate::db) enum Job {
         audit: AuditRow,
         done: Done<bool>,
     },
+    /// Security events.
+    Security {
+        rows: Vec<SecurityRow>,
+        forget_before: Timestamp,
+        done: Done<()>,
+    },
 }
 
 impl Job {
@@ -45,7 +53,10 @@ impl Job {
     pub(super) const fn is_patient(&self) -> bool {
         match self {
             Self::Record { .. } => true,
-            Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => false,
+            Self::Create { .. }
+            | Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::Security { .. } => false,
         }
     }
 
@@ -53,7 +64,7 @@ impl Job {
     pub(super) const fn is_shared(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Record { .. } => true,
-            Self::Update { .. } | Self::Delete { .. } => false,
+            Self::Update { .. } | Self::Delete { .. } | Self::Security { .. } => false,
         }
     }
 
@@ -68,6 +79,7 @@ impl Job {
     fn writes_meeting(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
+            Self::Security { .. } => false,
             Self::Record { entries, .. } => entries.iter().any(|entry| match entry {
                 LedgerEntry::Claim { .. } | LedgerEntry::End { .. } => true,
                 LedgerEntry::Grant { .. } | LedgerEntry::Audit(_) => false,
@@ -75,10 +87,13 @@ impl Job {
         }
     }
 
-    fn key(&self) -> &RoomKey {
+    fn key(&self) -> Option<&RoomKey> {
         match self {
-            Self::Create { meeting, .. } => &meeting.key,
-            Self::Record { key, .. } | Self::Update { key, .. } | Self::Delete { key, .. } => key,
+            Self::Create { meeting, .. } => Some(&meeting.key),
+            Self::Record { key, .. } | Self::Update { key, .. } | Self::Delete { key, .. } => {
+                Some(key)
+            }
+            Self::Security { .. } => None,
         }
     }
 
@@ -89,6 +104,7 @@ impl Job {
             Self::Record { done, .. } => answer(done, Err(error)),
             Self::Update { done, .. } => answer(done, Err(error)),
             Self::Delete { done, .. } => answer(done, Err(error)),
+            Self::Security { done, .. } => answer(done, Err(error)),
         }
     }
 }
@@ -109,7 +125,6 @@ mod tests {
     use crate::domain::grant::Held;
     use crate::domain::id::{RoomId, TenantId, UserId};
     use crate::domain::role::Role;
-    use crate::domain::time::Timestamp;
 
     fn record(room: &str, entry: LedgerEntry) -> Job {
         let key = RoomKey {

@@ -14,7 +14,7 @@ use super::together::{Results, Written, write_shared};
 use crate::clock::Clock;
 use crate::db::failure::Failure;
 use crate::db::state::State;
-use crate::db::{changes, convert};
+use crate::db::{changes, convert, security};
 use crate::domain::id::RoomKey;
 use crate::domain::meeting::Meeting;
 use crate::engine::directory::{DirectoryError, LedgerEntry};
@@ -192,7 +192,9 @@ impl Writer {
                 answer(done, Ok(()));
             }
             // not shared, so never here
-            (job @ (Job::Update { .. } | Job::Delete { .. }), Ok(_)) => job.refuse(closed()),
+            (job @ (Job::Update { .. } | Job::Delete { .. } | Job::Security { .. }), Ok(_)) => {
+                job.refuse(closed());
+            }
         }
     }
 
@@ -224,6 +226,17 @@ impl Writer {
                 let audit = vec![(ids.next(now), &audit)];
                 let result = link.run(|db| changes::delete(db, &key, &audit, now)).await;
                 answer(done, self.settle(&key, result));
+            }
+            Job::Security {
+                rows,
+                forget_before,
+                done,
+            } => {
+                let rows: Vec<_> = rows.iter().map(|row| (ids.next(row.at), row)).collect();
+                let result = link
+                    .run(|db| security::write(db, &rows, forget_before))
+                    .await;
+                answer(done, result.map_err(Into::into));
             }
             // shared, so never here
             job @ (Job::Create { .. } | Job::Record { .. }) => job.refuse(closed()),

@@ -1,5 +1,7 @@
 // The REST side: one call, one `{ status, type, body }`.
 
+import { expectNoSecret } from './secrets.mjs';
+
 export class Rest {
   #url;
   #headers;
@@ -33,6 +35,7 @@ export class Rest {
     const headers = { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
     const response = await fetch(this.#url + path, { method, headers, body });
     const text = await response.text();
+    expectNoSecret(text, `the answer to ${method} ${path}`);
     const type = response.headers.get('content-type');
     return { status: response.status, type, body: /json/.test(type ?? '') ? JSON.parse(text) : text };
   }

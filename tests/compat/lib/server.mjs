@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RATES_OFF } from './rates.mjs';
+import { expectNoSecret, keepSecretsOf } from './secrets.mjs';
 
 /** Every server keeps its rooms under a prefix of its own: the tests use the same room ids. */
 function roomsInRedis(url) {
@@ -30,18 +31,23 @@ export class Server {
   #child = null;
   #exited = null;
   #output = [];
+  #logged = '';
   #heard;
 
   constructor(settings, through, heard) {
     this.#dir = mkdtempSync(join(tmpdir(), 'usher-compat-'));
     this.#through = through;
     this.#heard = heard;
+    keepSecretsOf(settings);
+    keepSecretsOf(process.env);
     this.#env = {
       ...withoutUsher(process.env),
       USHER__DATABASE__URL:
         process.env.USHER_TEST_DATABASE_URL ?? `sqlite://${join(this.#dir, 'usher.db')}?mode=rwc`,
       // At the end of a test there is nobody to be gentle with.
       USHER__HTTP__DRAIN_MS: '0',
+      // Everything that we log ourselves is searched for secrets.
+      USHER__LOG__LEVEL: 'info,usher=trace',
       ...roomsInRedis(process.env.USHER_TEST_ROOMS_REDIS_URL),
       ...prefixed({ ...RATES_OFF, SOCKET__MAX_CONNECTIONS_PER_USER: 100_000, ...settings }),
     };
@@ -99,6 +105,9 @@ export class Server {
       clearTimeout(late);
     }
     rmSync(this.#dir, { recursive: true, force: true });
+    const logged = this.#logged;
+    this.#logged = '';
+    expectNoSecret(logged, 'the log');
   }
 
   /** Asks it to stop, as a service manager does: how it ended (`exited with 0`) and after how long. */
@@ -143,6 +152,7 @@ export class Server {
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.#heard(text);
+        this.#logged += text;
         this.#output.push(...text.trimEnd().split('\n'));
         this.#output.splice(0, this.#output.length - KEPT_LINES);
       });

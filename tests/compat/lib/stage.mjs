@@ -5,6 +5,7 @@ import { EVERY } from './clients.mjs';
 import { RawPolling } from './polling.mjs';
 import { RawClient } from './raw.mjs';
 import { Rest } from './rest.mjs';
+import { expectNoSecret } from './secrets.mjs';
 import { Server } from './server.mjs';
 import { User } from './user.mjs';
 import { fold } from './view.mjs';
@@ -111,7 +112,10 @@ class Stage {
   /** What must hold for every client in every scenario. */
   check() {
     for (const user of this.#open) {
-      if (user instanceof User) assert.deepEqual(fold(user.log.entries).anomalies, [], `what ${user.id} heard`);
+      if (!(user instanceof User)) continue;
+      assert.deepEqual(fold(user.log.entries).anomalies, [], `what ${user.id} heard`);
+      const refusals = user.log.entries.filter(({ event, args }) => /error/.test(event) || args[0]?.ok === false);
+      expectNoSecret(JSON.stringify(refusals), `what ${user.id} was refused with`);
     }
   }
 
