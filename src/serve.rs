@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::response::IntoResponse;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
@@ -27,6 +27,7 @@ use crate::http::browsers::Origins;
 use crate::http::problem;
 use crate::net::{Occupancy, TrustedProxies};
 use crate::socket::hub::Hub;
+use crate::socket::polling;
 use crate::socket::upgrade::{self, Engine};
 use crate::socket::wire::{Wire, WireIo};
 
@@ -38,6 +39,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct ServeLimits {
     /// Until a request's headers are complete.
     pub header_timeout: Duration,
+    /// Until a request's body is complete.
+    pub body_timeout: Duration,
+    /// Bytes of a message over Socket.IO.
+    pub message_bytes: usize,
     /// Bytes that may wait for one slow reader.
     pub send_queue_bytes: usize,
     /// Connections at once, over all event loops.
@@ -221,16 +226,28 @@ impl Front {
             let response = upgrade::upgrade(&self.hub, &self.engine, request);
             return Box::pin(std::future::ready(Ok(response)));
         }
-        let engine = self.engine.clone();
-        let polling = tower::service_fn(move |request: Request<Incoming>| {
-            let answer = engine.clone().oneshot(request);
-            async move { answer.await.map(|response| response.map(Body::new)) }
-        });
+        let (engine, limits) = (self.engine.clone(), self.limits.clone());
+        let polling =
+            tower::service_fn(move |request| poll(engine.clone(), limits.clone(), request));
         Box::pin(self.cors.layer(polling).oneshot(request))
     }
 
     fn is_socket_path(&self, path: &str) -> bool {
         path.strip_prefix(&*self.socket_path)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// A request of a polling client: the library gets it once all of it is here.
+async fn poll(
+    engine: Engine,
+    limits: ServeLimits,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let gathered = polling::gathered(request, limits.message_bytes);
+    match tokio::time::timeout(limits.body_timeout, gathered).await {
+        Ok(Ok(request)) => engine.oneshot(request).await.map(|it| it.map(Body::new)),
+        Ok(Err(status)) => Ok(status.into_response()),
+        Err(_elapsed) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
     }
 }

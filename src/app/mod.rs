@@ -92,6 +92,9 @@ impl std::fmt::Debug for Outside {
 /// # Errors
 /// The database cannot be opened or migrated.
 pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
+    // Two of our dependencies bring one each, so rustls cannot tell by itself which to take. It has been
+    // chosen already where a process runs several servers.
+    drop(rustls::crypto::aws_lc_rs::default_provider().install_default());
     let Outside { clock, ids, store } = outside;
     let tracker = TaskTracker::new();
     let directory = SqlDirectory::connect(db_options(config), clock.clone(), tracker.clone())
@@ -139,6 +142,8 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         tracker.spawn(sweeper.run(finished.clone()));
     }
     let (engine, io) = socket_io(config, &hub);
+    let path = config.socket.path.trim_end_matches('/');
+    hub.attach_engine(engine.clone(), path.into());
     let durable: Arc<dyn Directory> = directory.clone();
     let readiness = Arc::new(Readiness::new(durable.clone(), kept.nodes));
     let api = Api {

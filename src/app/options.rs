@@ -40,6 +40,8 @@ pub(super) const fn sweep_times(config: &Config) -> SweepTimes {
 pub(super) fn serve_limits(config: &Config) -> ServeLimits {
     ServeLimits {
         header_timeout: config.http.header_timeout(),
+        body_timeout: config.http.body_timeout(),
+        message_bytes: config.socket.max_message_bytes,
         send_queue_bytes: config.socket.send_queue_bytes,
         connections: Arc::new(Semaphore::new(config.http.max_connections)),
         of_address: Occupancy::new(config.http.max_connections_per_ip),
@@ -112,6 +114,7 @@ pub(super) fn socket_limits(config: &Config) -> SocketLimits {
         rooms_per_connection: config.socket.max_rooms_per_connection,
         send_queue_bytes: config.socket.send_queue_bytes,
         slow_consumer_timeout: config.socket.slow_consumer_timeout(),
+        connect_timeout: config.socket.connect_timeout(),
         payload: PayloadLimits {
             name_chars: config.limits.name_chars,
             image_url_bytes: config.limits.image_url_bytes,
@@ -121,6 +124,7 @@ pub(super) fn socket_limits(config: &Config) -> SocketLimits {
 
 pub(super) const fn http_limits(config: &Config) -> HttpLimits {
     HttpLimits {
+        body_timeout: config.http.body_timeout(),
         body_bytes: config.http.max_body_bytes,
         name_chars: config.limits.name_chars,
         description_chars: config.limits.description_chars,

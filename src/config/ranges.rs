@@ -15,6 +15,7 @@ pub(super) static RANGES: &[(&str, RangeInclusive<i128>)] = &[
     ("http.max_connections", 1..=10_000_000),
     ("http.max_connections_per_ip", 1..=10_000_000),
     ("http.header_timeout_ms", 10..=HOUR),
+    ("http.body_timeout_ms", 10..=HOUR),
     ("http.max_body_bytes", KIB..=64 * MIB),
     ("http.shutdown_timeout_ms", 0..=HOUR),
     ("http.drain_ms", 0..=HOUR),

@@ -61,6 +61,8 @@ pub struct HttpConfig {
     pub max_connections: usize,
     /// Milliseconds in which a client must have sent its request headers. Default 10,000.
     pub header_timeout_ms: u64,
+    /// Milliseconds in which a client must have sent a request's body. Default 10,000.
+    pub body_timeout_ms: u64,
     /// Largest request body in bytes. Default 64 KiB.
     pub max_body_bytes: usize,
     /// Milliseconds that a shutdown waits for open requests and queued writes before it cuts them
@@ -118,6 +120,12 @@ impl HttpConfig {
     pub fn proxies(&self) -> Vec<IpNet> {
         // checked when the settings were read
         proxies::parse(&self.trusted_proxies).unwrap_or_default()
+    }
+
+    /// [`Self::body_timeout_ms`].
+    #[must_use]
+    pub const fn body_timeout(&self) -> Duration {
+        Duration::from_millis(self.body_timeout_ms)
     }
 
     /// [`Self::header_timeout_ms`].

@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
 
 use super::Api;
@@ -22,12 +23,18 @@ impl<T: DeserializeOwned + Send> FromRequest<Arc<Api>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, api: &Arc<Api>) -> Result<Self, Problem> {
-        let bytes = collect(request.into_body(), api.limits.body_bytes).await?;
-        read(&bytes).map(Self)
+        let body = collect(request.into_body(), api.limits.body_bytes);
+        let patience = api.limits.body_timeout;
+        let bytes = tokio::time::timeout(patience, body).await;
+        read(&bytes.unwrap_or_else(|_elapsed| Err(Problem::too_slow()))?).map(Self)
     }
 }
 
 async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    // What is announced need not be waited for.
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > limit {
+        return Err(Problem::too_large());
+    }
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Problem::too_large()),
@@ -38,6 +45,10 @@ async fn collect(body: Body, limit: usize) -> Result<Bytes, Problem> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // serde would read a list as the fields in their order.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(invalid("The body must be an object".to_owned()).into());
+    }
     serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         match error.classify() {

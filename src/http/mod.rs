@@ -1,6 +1,7 @@
 //! The REST surface: routes on one screen, translations beside them, no rule of their own.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -24,6 +25,8 @@ pub mod security;
 /// Bounds of the REST surface, all of them settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HttpLimits {
+    /// Until a request's body is complete.
+    pub body_timeout: Duration,
     /// Bytes of a request body.
     pub body_bytes: usize,
     /// Characters of a display name.

@@ -55,6 +55,19 @@ impl Problem {
         }
     }
 
+    /// A body that did not come in time.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        let detail = "The request body did not come in time; send it again".to_owned();
+        Self {
+            status: StatusCode::REQUEST_TIMEOUT,
+            code: "request-timeout",
+            detail,
+            retry_after: None,
+            bad_token: false,
+        }
+    }
+
     /// A body over the limit.
     #[must_use]
     pub fn too_large() -> Self {

@@ -1,8 +1,12 @@
 //! Bodies of the canonical REST surface.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::domain::id::UserId;
@@ -36,6 +40,33 @@ fn optional_timestamp<S: Serializer>(
     }
 }
 
+/// An object, or nothing: a list is not read as its fields in their order.
+fn object<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(ObjectOnly(PhantomData))
+}
+
+struct ObjectOnly<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
+    type Value = Option<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(members)).map(Some)
+    }
+}
+
 /// `POST /api/meetings`. Unknown fields are ignored, as frontends send more than is needed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,6 +83,7 @@ pub struct CreateMeeting {
     /// RFC 3339 text or milliseconds since 1970; now when absent.
     pub starts_at: Option<Moment>,
     /// The meeting's own settings.
+    #[serde(default, deserialize_with = "object")]
     pub settings: Option<MeetingSettings>,
 }
 
@@ -64,6 +96,7 @@ pub struct UpdateMeeting {
     /// The planned start.
     pub starts_at: Option<Moment>,
     /// The meeting's own settings, replaced whole.
+    #[serde(default, deserialize_with = "object")]
     pub settings: Option<MeetingSettings>,
     /// The new owner.
     pub created_by: Option<String>,

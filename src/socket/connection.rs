@@ -16,6 +16,7 @@ use socketioxide::socket::{Sid, Socket};
 use socketioxide_core::{Str, Value};
 use tokio::time::Instant;
 
+use super::abandoned::Version;
 use super::parcel::{Parcel, Piece};
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
@@ -178,6 +179,20 @@ impl Connection {
         let order = Ordering::Relaxed;
         let charged = self.pace.fetch_update(order, order, charge);
         charged.map(drop).map_err(|_mark| wait.unwrap_or_default())
+    }
+
+    /// Its session, as long as the library has it.
+    pub(super) fn session(&self) -> Option<(Sid, Version)> {
+        let socket = self.socket.upgrade()?;
+        Some((socket.id, Version::of(socket.protocol())))
+    }
+
+    /// The WebSocket that it is on, or about to change to.
+    pub(super) fn wire(&self) -> Option<Weak<Wire>> {
+        match &self.state().route {
+            Route::Wire(wire) => Some(Arc::downgrade(wire)),
+            Route::Library { upgrade, .. } => upgrade.as_ref().map(Arc::downgrade),
+        }
     }
 
     /// Where it comes from.

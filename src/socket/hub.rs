@@ -10,6 +10,7 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::socket::{Sid, Socket};
 use tokio_util::task::TaskTracker;
 
+use super::abandoned::BackDoor;
 use super::connection::{Connection, Source};
 use super::expiry::Expiries;
 use super::wire::Wire;
@@ -42,6 +43,8 @@ pub struct SocketLimits {
     pub send_queue_bytes: usize,
     /// How long a client that fell behind has to catch up.
     pub slow_consumer_timeout: Duration,
+    /// How long a session may be without a connection.
+    pub connect_timeout: Duration,
     /// What payloads may carry.
     pub payload: PayloadLimits,
 }
@@ -56,6 +59,7 @@ impl Default for SocketLimits {
             rooms_per_connection: 16,
             send_queue_bytes: 1 << 20,
             slow_consumer_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
             payload: PayloadLimits::default(),
         }
     }
@@ -79,6 +83,8 @@ pub struct Hub {
     pub authenticator: Arc<Authenticator>,
     /// How often users, addresses and tenants may do what costs something.
     pub rates: Arc<Rates>,
+    /// How sessions are ended.
+    pub(super) back_door: OnceLock<BackDoor>,
     /// What was refused.
     pub security: Arc<Security>,
     /// Connections by user.
@@ -112,6 +118,7 @@ impl Hub {
             draining: AtomicBool::new(false),
             authenticator,
             expiries,
+            back_door: OnceLock::new(),
             rates,
             security,
             users: Occupancy::new(limits.connections_per_user),
@@ -173,6 +180,12 @@ impl Hub {
             .and_then(|sid| tables.by_sid.get(&sid))
             .and_then(|id| tables.connections.get(id));
         connection.is_none_or(|connection| connection.is_away())
+    }
+
+    /// Whether somebody is connected over this session.
+    #[must_use]
+    pub(super) fn is_connected(&self, sid: Sid) -> bool {
+        self.tables().by_sid.contains_key(&sid)
     }
 
     /// How many connections there are.
@@ -348,9 +361,13 @@ impl Hub {
 
     /// Ends a connection whose owner may not be here any longer.
     pub fn expel(self: &Arc<Self>, connection: &Arc<Connection>) {
+        let (session, wire) = (connection.session(), connection.wire());
         if !connection.dismiss() {
             // It does not even fetch what it is told.
-            self.cut_off(connection);
+            return self.cut_off(connection);
+        }
+        if let Some((sid, version)) = session {
+            self.abandon(sid, version, wire);
         }
     }
 }

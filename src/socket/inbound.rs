@@ -10,6 +10,7 @@ use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_core::Value;
 
+use super::abandoned::Version;
 use super::admission;
 use super::connection::Connection;
 use super::fanout::send_answer;
@@ -90,6 +91,10 @@ impl ConnectMiddleware<LocalAdapter, Ours> for Door {
     ) -> ConnectResult {
         let admitted = self.admit(&socket, auth.as_ref()).await;
         admitted.map_err(|refusal| {
+            let wire = socket.req_parts().extensions.get::<Arc<Wire>>();
+            let version = Version::of(socket.protocol());
+            self.hub
+                .abandon(socket.id, version, wire.map(Arc::downgrade));
             tracing::info!(code = refusal.code(), "a socket was not let in");
             let sentence = format!("{}: {refusal}", refusal.code());
             let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);

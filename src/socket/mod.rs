@@ -4,6 +4,7 @@
 //! a room says to a WebSocket client is framed once for everybody and written to the socket from the
 //! room's own task; see [`wire`].
 
+mod abandoned;
 mod admission;
 pub mod connection;
 pub mod expiry;
@@ -13,6 +14,7 @@ pub mod hub;
 pub mod inbound;
 mod members;
 pub mod parcel;
+pub mod polling;
 mod sorting;
 pub mod upgrade;
 pub mod wire;

@@ -10,6 +10,7 @@ use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
 use tower::Service;
 
+use super::abandoned::Version;
 use super::hub::Hub;
 use super::wire::{Until, WireIo};
 use crate::net::ClientAddress;
@@ -112,7 +113,7 @@ async fn hand_over(
     mut kept: Request<()>,
     sid: Option<Sid>,
 ) {
-    let Some(io) = stream_of(request).await else {
+    let Some(mut io) = stream_of(request).await else {
         return;
     };
     let wire = io.wire().clone();
@@ -123,6 +124,11 @@ async fn hand_over(
     });
     if let Some(sid) = sid {
         hub.offer_upgrade(sid, &wire);
+        // When the upgrade fails, the library forgets to end the session that was to be upgraded. When
+        // it has succeeded, the session is not one that polls by then.
+        let version = Version::named(kept.uri().query().unwrap_or_default());
+        let hub = hub.clone();
+        io.at_end(move || hub.end_session(sid, version));
     }
     kept.extensions_mut().insert(wire);
     if let Err(error) = engine.call((io, kept)).await {

@@ -124,6 +124,7 @@ impl Wire {
             wire,
             reader,
             unread: Bytes::new(),
+            at_end: AtEnd::default(),
         }
     }
 
@@ -406,6 +407,17 @@ pub struct WireIo {
     wire: Arc<Wire>,
     reader: OwnedReadHalf,
     unread: Bytes,
+    at_end: AtEnd,
+}
+
+/// What is to be done when the library lets go of a stream.
+#[derive(Default)]
+struct AtEnd(Option<Box<dyn FnOnce() + Send + Sync>>);
+
+impl std::fmt::Debug for AtEnd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AtEnd").field(&self.0.is_some()).finish()
+    }
 }
 
 impl WireIo {
@@ -426,9 +438,19 @@ impl WireIo {
     }
 }
 
+impl WireIo {
+    /// Has something done when the library lets go of the stream.
+    pub(super) fn at_end(&mut self, last: impl FnOnce() + Send + Sync + 'static) {
+        self.at_end.0 = Some(Box::new(last));
+    }
+}
+
 impl Drop for WireIo {
     fn drop(&mut self) {
         self.wire.finish();
+        if let Some(last) = self.at_end.0.take() {
+            last();
+        }
     }
 }
 
