@@ -86,7 +86,7 @@ pub struct RatesConfig {
     pub joins_per_tenant: RateSetting,
     /// Socket.IO connections of one user. Default 60/1m.
     pub connects_per_user: RateSetting,
-    /// Socket.IO connections from one address. Default 300/1m.
+    /// Socket.IO connections from one address. Default 1000/1m.
     pub connects_per_ip: RateSetting,
     /// Socket.IO connections of one tenant. Default off.
     pub connects_per_tenant: RateSetting,

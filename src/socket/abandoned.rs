@@ -5,7 +5,7 @@
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::Full;
 use socketioxide::ProtocolVersion;
 use socketioxide::socket::Sid;
@@ -65,13 +65,16 @@ impl BackDoor {
             Version::Third => (3, "1:x"),
             Version::Fourth => (4, "x"),
         };
-        let uri = format!("{}/?EIO={number}&transport=polling&sid={sid}", self.path);
-        let body = Full::new(Bytes::from_static(nonsense.as_bytes()));
-        let Ok(request) = Request::post(uri).body(body) else {
-            return;
-        };
+        let status = self.post(sid, number, nonsense).await;
+        tracing::debug!(?status, "a session was ended");
+    }
+
+    async fn post(self, sid: Sid, version: u8, body: &'static str) -> Option<StatusCode> {
+        let uri = format!("{}/?EIO={version}&transport=polling&sid={sid}", self.path);
+        let body = Full::new(Bytes::from_static(body.as_bytes()));
+        let request = Request::post(uri).body(body).ok()?;
         match self.engine.oneshot(request).await {
-            Ok(answer) => tracing::debug!(status = %answer.status(), "a session was ended"),
+            Ok(answer) => Some(answer.status()),
             Err(never) => match never {},
         }
     }

@@ -61,8 +61,7 @@ impl Expiries {
         let Some(expires) = connection.expires_at() else {
             return;
         };
-        let warn = Timestamp(expires.0.saturating_sub(millis(self.times.warning)));
-        self.plan(warn, connection.id());
+        self.plan(warning(expires, self.times), connection.id());
     }
 
     fn plan(&self, at: Timestamp, connection: ConnectionId) {
@@ -80,7 +79,7 @@ impl Expiries {
             return;
         };
         let id = connection.id();
-        let warn = Timestamp(expires.0.saturating_sub(millis(self.times.warning)));
+        let warn = warning(expires, self.times);
         let mut due = self.due();
         due.remove(&(warn, id));
         due.remove(&(expires.plus(self.times.grace), id));
@@ -123,6 +122,10 @@ impl Expiries {
             tracing::info!("a connection was ended: its token has expired");
             return hub.expel(&connection);
         }
+        if now < warning(expires, self.times) {
+            // This moment was that of a token before it.
+            return self.watch(&connection);
+        }
         let message = delta::token_expiring(expires, end);
         let parcel = Parcel::new(vec![Piece::Event(Arc::new(message))]);
         send_answer(hub, &connection, &parcel);
@@ -130,6 +133,8 @@ impl Expiries {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// When a connection hears that its token is about to expire.
+fn warning(expires: Timestamp, times: ExpiryTimes) -> Timestamp {
+    let before = u64::try_from(times.warning.as_millis()).unwrap_or(u64::MAX);
+    Timestamp(expires.0.saturating_sub(before))
 }

@@ -96,7 +96,12 @@ impl ConnectMiddleware<LocalAdapter, Ours> for Door {
             self.hub
                 .abandon(socket.id, version, wire.map(Arc::downgrade));
             tracing::info!(code = refusal.code(), "a socket was not let in");
-            let sentence = format!("{}: {refusal}", refusal.code());
+            // The answer to CONNECT is a text and nothing else.
+            let again = refusal
+                .retry_after()
+                .map(|after| format!("; retryAfterMs: {}", after.as_millis().max(1)));
+            let again = again.unwrap_or_default();
+            let sentence = format!("{}: {refusal}{again}", refusal.code());
             let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
             boxed
         })

@@ -6,6 +6,7 @@ mod fixture;
 mod ledger;
 mod meetings;
 mod outage;
+mod security;
 mod sqlite;
 mod start;
 

@@ -38,6 +38,12 @@ export class User {
     return this;
   }
 
+  /** The transport is open, and the wish to connect on its way. */
+  async opened() {
+    const { engine } = this.#socket.io;
+    if (engine.readyState !== 'open') await new Promise((resolve) => engine.once('open', resolve));
+  }
+
   emit(event, ...args) {
     this.#socket.emit(event, ...args);
   }
