@@ -28,6 +28,7 @@ use crate::http::problem;
 use crate::net::{Occupancy, TrustedProxies};
 use crate::socket::hub::Hub;
 use crate::socket::polling;
+use crate::socket::query::{EngineQuery, Transport};
 use crate::socket::upgrade::{self, Engine};
 use crate::socket::wire::{Wire, WireIo};
 
@@ -218,17 +219,20 @@ impl Front {
             let answer = self.router.clone().oneshot(request.map(Body::new));
             return Box::pin(answer);
         }
-        if self.hub.turns_away(upgrade::sid(&request)) {
+        let query = request.uri().query().and_then(EngineQuery::read);
+        if self.hub.turns_away(query.and_then(|query| query.sid)) {
             let refused = problem::draining().into_response();
             return Box::pin(std::future::ready(Ok(refused)));
         }
-        if upgrade::is_upgrade(&request) {
-            let response = upgrade::upgrade(&self.hub, &self.engine, request);
+        if let Some(query) = query
+            && upgrade::is_upgrade(&request, &query)
+        {
+            let response = upgrade::upgrade(&self.hub, &self.engine, request, query);
             return Box::pin(std::future::ready(Ok(response)));
         }
         let (engine, limits) = (self.engine.clone(), self.limits.clone());
         let polling =
-            tower::service_fn(move |request| poll(engine.clone(), limits.clone(), request));
+            tower::service_fn(move |request| poll(engine.clone(), limits.clone(), query, request));
         Box::pin(self.cors.layer(polling).oneshot(request))
     }
 
@@ -242,9 +246,14 @@ impl Front {
 async fn poll(
     engine: Engine,
     limits: ServeLimits,
+    query: Option<EngineQuery>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
-    let gathered = polling::gathered(request, limits.message_bytes);
+    let Some(query) = query.filter(|query| query.transport == Transport::Polling) else {
+        let complaint = "EIO must be 3 or 4, transport polling or websocket, and sid a session";
+        return Ok((StatusCode::BAD_REQUEST, complaint).into_response());
+    };
+    let gathered = polling::gathered(request, query, limits.message_bytes);
     match tokio::time::timeout(limits.body_timeout, gathered).await {
         Ok(Ok(request)) => engine.oneshot(request).await.map(|it| it.map(Body::new)),
         Ok(Err(status)) => Ok(status.into_response()),

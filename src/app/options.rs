@@ -147,6 +147,7 @@ pub(super) fn rate_limits(config: &Config) -> HashMap<Counted, Limits> {
         connects_per_ip,
         connects_per_tenant,
         requests_per_user,
+        requests_per_service,
         requests_per_ip,
         requests_per_tenant,
         creations_per_user,
@@ -156,13 +157,17 @@ pub(super) fn rate_limits(config: &Config) -> HashMap<Counted, Limits> {
     let off = RateSetting(None);
     let limits = |user, network, tenant| Limits {
         user: rate(user),
+        service: None,
         network: rate(network),
         tenant: rate(tenant),
     };
     let commands = limits(commands_per_user, off, commands_per_tenant);
     let joins = limits(joins_per_user, off, joins_per_tenant);
     let connects = limits(connects_per_user, connects_per_ip, connects_per_tenant);
-    let requests = limits(requests_per_user, requests_per_ip, requests_per_tenant);
+    let requests = Limits {
+        service: rate(requests_per_service),
+        ..limits(requests_per_user, requests_per_ip, requests_per_tenant)
+    };
     HashMap::from([
         (Counted::Command, commands),
         (Counted::Join, joins),

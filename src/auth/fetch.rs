@@ -8,7 +8,7 @@ use http::header::{ACCEPT, CACHE_CONTROL};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 
-use super::jwks::{KeySource, Published};
+use super::jwks::{KeySource, Published, shown};
 use super::keys::published;
 
 /// What a fetch may cost.
@@ -29,7 +29,7 @@ pub struct Endpoint {
 
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.url)
+        f.write_str(shown(&self.url))
     }
 }
 
@@ -84,7 +84,10 @@ impl KeySource for Endpoint {
         let body = self.body(answer).await?;
         let keys = published(&body).ok_or("is no set of keys")?;
         if keys.is_empty() {
-            tracing::warn!(url = self.url, "a published set holds no key that signs");
+            tracing::warn!(
+                url = shown(&self.url),
+                "a published set holds no key that signs"
+            );
         }
         Ok(Published { keys, max_age })
     }

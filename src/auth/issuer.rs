@@ -128,12 +128,15 @@ impl Issuer {
 /// The keys that a token may have been signed with: those called as it says, and those without a name.
 /// A token that names none may be of any that has no name, or of the only one.
 fn candidates<'a>(keys: &'a [Key], seen: &'a Unverified) -> impl Iterator<Item = &'a Key> {
+    // Those for another algorithm come last: they only say that there is a key, but not for this.
+    let fits = |key: &&Key| key.algorithm.name() == seen.algorithm;
     let named = keys.iter().filter(move |key| match (&key.id, &seen.key) {
         (None, _) => true,
         (Some(_), None) => keys.len() == 1,
         (Some(id), Some(wanted)) => id == wanted,
     });
-    named.take(MAX_TRIED)
+    let (fitting, others): (Vec<_>, Vec<_>) = named.partition(fits);
+    fitting.into_iter().chain(others).take(MAX_TRIED)
 }
 
 fn claims_under(key: &Key, token: &str) -> Result<Claims, TokenFault> {

@@ -63,8 +63,16 @@ struct Kept {
     usable_until: Timestamp,
 }
 
+/// A fetch; dropping it ends it.
+struct UnderWay<'a>(&'a Jwks);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.state().under_way = None;
+    }
+}
+
 /// The keys of one issuer.
-#[derive(Debug)]
 pub struct Jwks {
     url: String,
     source: Arc<dyn KeySource>,
@@ -72,6 +80,14 @@ pub struct Jwks {
     clock: Arc<dyn Clock>,
     tracker: TaskTracker,
     state: Mutex<State>,
+}
+
+impl fmt::Debug for Jwks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwks")
+            .field("url", &shown(&self.url))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Jwks {
@@ -148,11 +164,20 @@ impl Jwks {
         state.under_way = Some(end.clone());
         let this = self.clone();
         self.tracker.spawn(async move {
+            // Also when the fetch does not end as it should.
+            let under_way = UnderWay(&this);
             let fetched = this.source.fetch().await;
             this.keep(fetched);
+            drop(under_way);
             drop(ended);
         });
         Some(end)
+    }
+
+    /// How long nothing is fetched, whatever is asked.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.state().not_before.since(self.clock.now())
     }
 
     fn keep(&self, fetched: Result<Published, String>) {
@@ -178,10 +203,15 @@ impl Jwks {
             }
             Err(error) => {
                 let serving = state.kept.is_some();
-                tracing::warn!(url = self.url, %error, serving, "keys could not be fetched");
+                tracing::warn!(url = shown(&self.url), %error, serving, "keys could not be fetched");
             }
         }
     }
+}
+
+/// A URL without its query, which may hold a key.
+pub(super) fn shown(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub struct IssuerConfig {
     #[serde(default)]
     pub preset: IssuerPreset,
     /// Where its keys are published: https, or http on loopback.
-    #[serde(default)]
+    #[serde(default, serialize_with = "secret::mask_query")]
     pub jwks_url: Option<String>,
     /// Public keys in PEM: RSA (RS256), P-256 (ES256) or Ed25519 (`EdDSA`).
     #[serde(default)]
@@ -253,8 +253,8 @@ fn issuer_faults(issuer: &IssuerConfig) -> Vec<(String, &'static str)> {
     if let Some(url) = issuer.published_at()
         && !may_be_fetched(&url)
     {
-        let hint = "https://HOST/PATH, or http on this machine; no user name in it";
-        faults.push((format!("has an unusable address of keys, {url:?}"), hint));
+        let hint = "https://HOST/PATH, or http on this machine; no user name or fragment in it";
+        faults.push(("has an unusable address of keys".to_owned(), hint));
     }
     if issuer.preset == IssuerPreset::Oidc && issuer.audiences.is_empty() {
         let hint = "without it every application of the provider could sign people in here";
@@ -291,6 +291,7 @@ fn may_be_fetched(url: &str) -> bool {
         host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
     !host.is_empty()
         && !authority.contains('@')
+        && !url.contains('#')
         && (scheme == "https" || scheme == "http" && is_loopback)
 }
 
@@ -326,6 +327,7 @@ mod tests {
             "http://127.0.0.1@evil.example/",
             "https://user:pw@idp.example/",
             "file:///etc/passwd",
+            "https://idp.example/jwks#x",
             "https://",
             "idp.example",
         ] {

@@ -90,13 +90,15 @@ pub struct RatesConfig {
     pub connects_per_ip: RateSetting,
     /// Socket.IO connections of one tenant. Default off.
     pub connects_per_tenant: RateSetting,
-    /// REST requests of one user or back end. Default 300/1m.
+    /// REST requests of one user. Default 300/1m.
     pub requests_per_user: RateSetting,
-    /// REST requests from one address. Default 600/1m.
+    /// REST requests of one back end. Default 6000/1m.
+    pub requests_per_service: RateSetting,
+    /// REST requests from one address without a good token. Default 600/1m.
     pub requests_per_ip: RateSetting,
     /// REST requests of one tenant. Default off.
     pub requests_per_tenant: RateSetting,
-    /// Meetings that one user creates. Default 30/1m.
+    /// Meetings that are created for one user. Default 30/1m.
     pub creations_per_user: RateSetting,
     /// Refused tokens from one address. Default 20/1m.
     ///

@@ -29,6 +29,21 @@ pub(super) fn mask<S: Serializer>(
     serializer.serialize_str(if secret.is_some() { MASK } else { "" })
 }
 
+/// Writes a URL without its query, which may hold a key.
+pub(super) fn mask_query<S: Serializer>(
+    url: &Option<String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match url
+        .as_deref()
+        .map(|url| url.split_once('?').unwrap_or((url, "")))
+    {
+        None => serializer.serialize_none(),
+        Some((url, "")) => serializer.serialize_str(url),
+        Some((url, _)) => serializer.serialize_str(&format!("{url}?{MASK}")),
+    }
+}
+
 /// Writes [`MASK`] for each secret.
 pub(super) fn mask_all<S: Serializer>(
     secrets: &[SecretString],

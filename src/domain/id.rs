@@ -17,12 +17,12 @@ pub enum InvalidId {
     /// More than [`MAX_ID_LENGTH`] characters.
     #[error("must not be longer than 128 characters")]
     TooLong,
-    /// A character outside `[A-Za-z0-9_.:@-]`.
-    #[error("may hold only letters, digits and the characters _ . : @ -")]
+    /// A character outside `[A-Za-z0-9_.:@-]`, and in a user id `|`.
+    #[error("may hold only letters, digits and the characters _ . : @ -, and user ids |")]
     Character,
 }
 
-fn check(value: &str) -> Result<(), InvalidId> {
+fn check(value: &str, more: &[u8]) -> Result<(), InvalidId> {
     if value.is_empty() {
         return Err(InvalidId::Empty);
     }
@@ -31,7 +31,7 @@ fn check(value: &str) -> Result<(), InvalidId> {
     }
     let allowed =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b':' | b'@' | b'-');
-    if value.bytes().all(allowed) {
+    if value.bytes().all(|b| allowed(b) || more.contains(&b)) {
         Ok(())
     } else {
         Err(InvalidId::Character)
@@ -39,19 +39,19 @@ fn check(value: &str) -> Result<(), InvalidId> {
 }
 
 macro_rules! string_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $name:ident, $more:literal) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Checks `value` against `[A-Za-z0-9_.:@-]{1,128}`.
+            /// Checks `value` against `[A-Za-z0-9_.:@-]{1,128}`; a user id may also hold `|`.
             ///
             /// # Errors
             /// Which part of that grammar the value breaks.
             pub fn new(value: &str) -> Result<Self, InvalidId> {
-                check(value)?;
+                check(value, $more)?;
                 Ok(Self(value.into()))
             }
 
@@ -84,21 +84,22 @@ macro_rules! string_id {
 }
 
 string_id! {
-    /// A person, as the frontend's identity provider names them. Stable over connections.
-    UserId
+    /// A person, as the frontend's identity provider names them (Auth0 writes `auth0|…`). Stable over
+    /// connections.
+    UserId, b"|"
 }
 string_id! {
     /// A room and the meeting held in it, as the client names it. Unique within a tenant.
-    RoomId
+    RoomId, b""
 }
 string_id! {
     /// The customer whose rooms these are.
-    TenantId
+    TenantId, b""
 }
 
 string_id! {
     /// One request of a client: what its answer, the log and the audit call it.
-    RequestId
+    RequestId, b""
 }
 
 impl TenantId {
@@ -175,6 +176,13 @@ mod tests {
         ] {
             assert_eq!(RoomId::new(bad), Err(InvalidId::Character), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn only_a_user_id_may_hold_a_bar() {
+        assert!(UserId::new("auth0|5f7c").is_ok());
+        assert_eq!(RoomId::new("a|b"), Err(InvalidId::Character));
+        assert_eq!(TenantId::new("a|b"), Err(InvalidId::Character));
     }
 
     #[test]

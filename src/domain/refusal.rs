@@ -192,6 +192,13 @@ impl Refusal {
         }
     }
 
+    /// [`Self::retry_after`] in whole milliseconds, never too few.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u128> {
+        self.retry_after()
+            .map(|after| after.as_micros().div_ceil(1_000).max(1))
+    }
+
     /// The class of the problem.
     #[must_use]
     pub const fn kind(&self) -> Kind {

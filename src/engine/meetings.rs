@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::authority::{self, actor_label};
 use super::directory::{AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page};
 use super::registry::Rooms;
@@ -129,7 +131,9 @@ impl Meetings {
     ) -> Result<Arc<Meeting>, Refusal> {
         let before = self.get(key).await?;
         self.rooms.peek(key).await?;
-        let mut audit = vec![self.row("meeting-updated", by)];
+        let mut changed = self.row("meeting-updated", by);
+        (changed.before, changed.after) = differing(&before, change);
+        let mut audit = vec![changed];
         if let Some(owner) = change
             .created_by
             .as_ref()
@@ -254,6 +258,35 @@ impl Meetings {
             stamp: None,
         }
     }
+}
+
+/// The fields that a change names, as they were and as they will be.
+fn differing(meeting: &Meeting, change: &MeetingChange) -> (Option<Value>, Option<Value>) {
+    let (mut before, mut after) = (Map::new(), Map::new());
+    let mut note = |name: &str, was: Value, is: Option<Value>| {
+        if let Some(is) = is {
+            before.insert(name.to_owned(), was);
+            after.insert(name.to_owned(), is);
+        }
+    };
+    note(
+        "description",
+        Value::from(&*meeting.description),
+        change.description.as_deref().map(Value::from),
+    );
+    note(
+        "startsAt",
+        Value::from(meeting.starts_at.0),
+        change.starts_at.map(|at| Value::from(at.0)),
+    );
+    note(
+        "settings",
+        serde_json::to_value(meeting.settings).unwrap_or_default(),
+        change
+            .settings
+            .map(|settings| serde_json::to_value(settings).unwrap_or_default()),
+    );
+    (Some(before.into()), Some(after.into()))
 }
 
 /// What a client is told when the database did not do what was asked.

@@ -77,6 +77,8 @@ impl Counted {
 pub enum Payer {
     /// A user of a tenant.
     User(TenantId, UserId),
+    /// A back end of a tenant.
+    Service(TenantId, UserId),
     /// A network: an IPv4 address, or the /64 of an IPv6 address.
     Network(IpAddr),
     /// A tenant.
@@ -87,6 +89,7 @@ impl fmt::Display for Payer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User(tenant, user) => write!(f, "user/{tenant}/{user}"),
+            Self::Service(tenant, id) => write!(f, "service/{tenant}/{id}"),
             Self::Network(network) => write!(f, "network/{network}"),
             Self::Tenant(tenant) => write!(f, "tenant/{tenant}"),
         }
@@ -98,6 +101,8 @@ impl fmt::Display for Payer {
 pub struct Limits {
     /// For one user.
     pub user: Option<Rate>,
+    /// For one back end.
+    pub service: Option<Rate>,
     /// For one network.
     pub network: Option<Rate>,
     /// For one tenant.
@@ -172,7 +177,7 @@ impl Rates {
     pub fn new(limits: HashMap<Counted, Limits>, kept: u64, clock: Arc<dyn Clock>) -> Self {
         let all = limits.values();
         let longest = all
-            .flat_map(|it| [it.user, it.network, it.tenant])
+            .flat_map(|it| [it.user, it.service, it.network, it.tenant])
             .flatten()
             .map(|rate| rate.period)
             .max();
@@ -197,6 +202,7 @@ impl Rates {
         let limits = self.limits.get(&counted)?;
         match payer {
             Payer::User(..) => limits.user,
+            Payer::Service(..) => limits.service,
             Payer::Network(_) => limits.network,
             Payer::Tenant(_) => limits.tenant,
         }
@@ -357,6 +363,7 @@ mod tests {
     fn rates(clock: &Arc<ManualClock>) -> Rates {
         let limits = Limits {
             user: rate(10),
+            service: None,
             network: rate(15),
             tenant: None,
         };

@@ -139,6 +139,12 @@ pub struct SecurityLimits {
 /// Events that may wait to be gathered; further ones are only counted.
 const WAITING: usize = 1_024;
 
+/// Sorts of events in one window, over all tenants and kinds.
+const MOST_SORTS: usize = 4_096;
+
+/// The reason of events that are not told apart.
+const MANY: &str = "many";
+
 type Noted = (Attempt, Option<RequestId>, Timestamp);
 
 /// Gathers security events.
@@ -233,6 +239,8 @@ impl Security {
                 first = collected.recv() => first,
                 () = stop.cancelled() => None,
             };
+            // What is left when the server stops is written, too.
+            let first = first.or_else(|| collected.try_recv().ok());
             let Some(first) = first else { return };
             let mut sorts = HashMap::new();
             self.gather(&mut sorts, first);
@@ -253,18 +261,31 @@ impl Security {
         }
     }
 
+    /// Notes of one kind in one tenant share a budget, so that no flood hides what is not of it. Beyond
+    /// it only who tried is told apart, and beyond that nothing is.
     fn gather(&self, sorts: &mut HashMap<Attempt, Gathered>, (attempt, request, at): Noted) {
-        let full = sorts.len() >= self.limits.sorts;
-        // Beyond that many sorts only the kind is told apart.
-        let attempt = if full && !sorts.contains_key(&attempt) {
+        let alike = |it: &&Attempt| it.kind == attempt.kind && it.tenant == attempt.tenant;
+        let known = sorts.contains_key(&attempt);
+        let used = if known {
+            0
+        } else {
+            sorts.keys().filter(alike).count()
+        };
+        let attempt = if known || used < self.limits.sorts {
+            attempt
+        } else if used < self.limits.sorts.saturating_mul(2) {
             Attempt {
-                tenant: attempt.tenant,
-                ..Attempt::of(attempt.kind, "many")
+                reason: MANY,
+                room: None,
+                ..attempt
             }
         } else {
-            attempt
+            Attempt {
+                tenant: attempt.tenant,
+                ..Attempt::of(attempt.kind, MANY)
+            }
         };
-        if sorts.len() >= self.limits.sorts.saturating_mul(2) && !sorts.contains_key(&attempt) {
+        if sorts.len() >= MOST_SORTS && !sorts.contains_key(&attempt) {
             self.unheard.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -307,7 +328,8 @@ impl Security {
         let (SecurityKind::ForeignTenant, Some(tenant), Some(room)) =
             (attempt.kind, &attempt.tenant, &attempt.room)
         else {
-            return attempt.kind != SecurityKind::ForeignTenant;
+            // Too many ids were tried for each to be looked up: that is an event of its own.
+            return true;
         };
         let key = RoomKey {
             tenant: tenant.clone(),
@@ -420,7 +442,7 @@ mod tests {
     #[tokio::test]
     async fn a_flood_of_different_ones_makes_few_rows_and_none_is_lost() {
         let rows = kept((0..200).map(from).collect()).await;
-        assert_eq!(rows.len(), 5);
+        assert_eq!(rows.len(), 9);
         assert_eq!(rows.iter().map(|row| row.count).sum::<u64>(), 200);
         assert!(rows.iter().any(|row| row.reason == "many"));
     }
@@ -435,5 +457,28 @@ mod tests {
         let rows = kept(vec![asked("nobodys"), asked("theirs")]).await;
         assert_eq!(rows.len(), 1);
         assert_eq!(rows[0].room, RoomId::new("theirs").ok());
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_unknown_ids_hides_nothing_else() {
+        let mut attempts: Vec<_> = (0..100)
+            .map(|number| Attempt {
+                tenant: Some(TenantId::default_tenant()),
+                room: RoomId::new(&format!("room-{number}")).ok(),
+                ..Attempt::of(SecurityKind::ForeignTenant, "unknown-meeting")
+            })
+            .collect();
+        attempts.push(Attempt {
+            tenant: Some(TenantId::default_tenant()),
+            user: UserId::new("mallory").ok(),
+            ..Attempt::of(SecurityKind::ForgedId, "user-id")
+        });
+        let rows = kept(attempts).await;
+        let forged = rows.iter().find(|row| row.kind == "forged-id").unwrap();
+        assert_eq!(forged.user, UserId::new("mallory").ok());
+        assert!(
+            rows.iter()
+                .any(|row| row.kind == "foreign-tenant" && row.reason == MANY)
+        );
     }
 }

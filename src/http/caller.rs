@@ -47,23 +47,32 @@ impl FromRequestParts<Arc<Api>> for Caller {
             network,
         };
         let here = network.map(Payer::Network);
-        caller.count(api, Counted::Request, here)?;
+        // The token first: what strangers do from the same address costs its owner nothing.
         match api.authenticator.authenticate(token).await {
             Ok(principal) => caller.principal = principal,
-            Err(fault) => return Err(caller.refused(api, fault)),
+            Err(fault) => {
+                caller.count(api, Counted::Request, here)?;
+                return Err(caller.refused(api, fault));
+            }
         }
-        caller.count(api, Counted::Request, payers(&caller.principal))?;
+        match caller.principal.identity {
+            Identity::Anyone => caller.count(api, Counted::Request, here)?,
+            Identity::User(_) | Identity::Service(_) => {
+                caller.count(api, Counted::Request, payers(&caller.principal))?;
+            }
+        }
         Ok(caller)
     }
 }
 
 fn payers(principal: &Principal) -> impl Iterator<Item = Payer> {
     let tenant = principal.tenant.clone();
-    let user = principal.subject().cloned();
-    user.into_iter().flat_map(move |user| {
-        let user = Payer::User(tenant.clone(), user);
-        [user, Payer::Tenant(tenant.clone())]
-    })
+    let own = match &principal.identity {
+        Identity::Anyone => None,
+        Identity::User(user) => Some(Payer::User(tenant.clone(), user.clone())),
+        Identity::Service(service) => Some(Payer::Service(tenant.clone(), service.id.clone())),
+    };
+    own.into_iter().chain([Payer::Tenant(tenant)])
 }
 
 impl Caller {
@@ -88,12 +97,13 @@ impl Caller {
         })
     }
 
-    /// Counts a meeting that is about to be created.
+    /// Counts a meeting that is about to be created for this user, whoever asks for it.
     ///
     /// # Errors
     /// [`Refusal::RateLimited`].
-    pub fn count_creation(&self, api: &Api) -> Result<(), Refusal> {
-        self.count(api, Counted::Creation, payers(&self.principal))
+    pub fn count_creation(&self, api: &Api, creator: &UserId) -> Result<(), Refusal> {
+        let payer = Payer::User(self.principal.tenant.clone(), creator.clone());
+        self.count(api, Counted::Creation, [payer])
     }
 
     fn count(
@@ -110,9 +120,10 @@ impl Caller {
 
     /// What is said of a bad token; nothing in detail to whoever tries too many.
     fn refused(&self, api: &Api, fault: TokenFault) -> Problem {
-        if fault.is_suspicious() {
-            self.note(api, SecurityKind::TokenRefused, fault.code(), None);
+        if !fault.is_suspicious() {
+            return Problem::token(fault);
         }
+        self.note(api, SecurityKind::TokenRefused, fault.code(), None);
         let here = self.network.map(Payer::Network);
         match self.count(api, Counted::RefusedToken, here) {
             Ok(()) => Problem::token(fault),

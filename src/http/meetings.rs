@@ -38,7 +38,7 @@ pub async fn create(
     JsonBody(body): JsonBody<CreateMeeting>,
 ) -> Answer {
     let meeting = new_meeting(&api, &caller, &body)?;
-    caller.count_creation(&api)?;
+    caller.count_creation(&api, &meeting.created_by)?;
     let by = caller.origin(&api, Some(&meeting.created_by))?;
     let meeting = api.meetings.create(meeting, &by).await?;
     Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())
@@ -195,7 +195,8 @@ pub async fn update(
         let action = MeetingAction::MoveOwnership;
         caller.authorize(&api, &key, action).await?;
     }
-    let meeting = api.meetings.update(&key, &change, &by).await?;
+    let updated = api.meetings.update(&key, &change, &by).await;
+    let meeting = caller.found(&api, &key, updated)?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
@@ -228,7 +229,8 @@ pub async fn delete(
     let key = caller.key(id);
     caller.authorize(&api, &key, MeetingAction::Delete).await?;
     let by = caller.origin(&api, query.user()?.as_ref())?;
-    api.meetings.delete(&key, &by).await?;
+    let deleted = api.meetings.delete(&key, &by).await;
+    caller.found(&api, &key, deleted)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -245,7 +247,8 @@ pub async fn end(
     let key = caller.key(id);
     caller.authorize(&api, &key, MeetingAction::End).await?;
     let by = caller.origin(&api, query.user()?.as_ref())?;
-    let meeting = api.meetings.end(&key, &by).await?;
+    let ended = api.meetings.end(&key, &by).await;
+    let meeting = caller.found(&api, &key, ended)?;
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
@@ -258,7 +261,7 @@ pub async fn participants(State(api): Shared, caller: Caller, MeetingId(id): Mee
     caller
         .authorize(&api, &key, MeetingAction::SeePeople)
         .await?;
-    let room = api.meetings.room(&key).await?;
+    let room = caller.found(&api, &key, api.meetings.room(&key).await)?;
     let participants: Vec<ParticipantBody> = room.as_ref().map_or_else(Vec::new, |room| {
         room.participants()
             .map(|participant| ParticipantBody::new(room, participant))
@@ -287,10 +290,9 @@ pub async fn audit(
     caller
         .authorize(&api, &key, MeetingAction::SeeAudit)
         .await?;
-    let page = api
-        .meetings
-        .audit(&key, query.after.as_deref(), query.limit(&api))
-        .await?;
+    let (after, limit) = (query.after.as_deref(), query.limit(&api));
+    let found = api.meetings.audit(&key, after, limit).await;
+    let page = caller.found(&api, &key, found)?;
     let items: Vec<AuditBody<'_>> = page.items.iter().map(AuditBody::from).collect();
     Ok(Json(PageBody {
         items,

@@ -114,7 +114,9 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             code: self.code,
             detail: &self.detail,
-            retry_after_ms: self.retry_after.map(|after| after.as_millis().max(1)),
+            retry_after_ms: self
+                .retry_after
+                .map(|after| after.as_micros().div_ceil(1_000).max(1)),
         };
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = self.status;
@@ -122,7 +124,7 @@ impl IntoResponse for Problem {
         let json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, json);
         if let Some(after) = self.retry_after {
-            let seconds = after.as_millis().div_ceil(1_000).max(1);
+            let seconds = after.as_micros().div_ceil(1_000_000).max(1);
             let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

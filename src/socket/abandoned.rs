@@ -2,7 +2,8 @@
 //! upgrade that failed. The library ends those of protocol 4 that never connect; all others it would
 //! keep for as long as they are pinged, or for ever.
 
-use std::sync::{Arc, Weak};
+use std::collections::HashSet;
+use std::sync::{Arc, MutexGuard, PoisonError, Weak};
 
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -12,6 +13,7 @@ use socketioxide::socket::Sid;
 use tower::ServiceExt;
 
 use super::hub::Hub;
+use super::query::Version;
 use super::upgrade::Engine;
 use super::wire::Wire;
 
@@ -31,29 +33,10 @@ impl std::fmt::Debug for BackDoor {
 }
 
 /// Which Engine.IO a session speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    /// Clients 2.x.
-    Third,
-    /// Clients 3.x and 4.x.
-    Fourth,
-}
-
-impl Version {
-    pub(super) const fn of(protocol: ProtocolVersion) -> Self {
-        match protocol {
-            ProtocolVersion::V4 => Self::Third,
-            ProtocolVersion::V5 => Self::Fourth,
-        }
-    }
-
-    /// The version that a query names.
-    pub(super) fn named(query: &str) -> Self {
-        if query.split('&').any(|pair| pair == "EIO=3") {
-            Self::Third
-        } else {
-            Self::Fourth
-        }
+pub(super) const fn version_of(protocol: ProtocolVersion) -> Version {
+    match protocol {
+        ProtocolVersion::V4 => Version::Third,
+        ProtocolVersion::V5 => Version::Fourth,
     }
 }
 
@@ -93,11 +76,27 @@ impl Hub {
         }
     }
 
+    /// Sessions that are about to be ended: one task for each.
+    fn abandoned(&self) -> MutexGuard<'_, HashSet<Sid>> {
+        self.abandoned
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a session that was refused once tries again.
+    pub(super) fn is_abandoned(&self, sid: Sid) -> bool {
+        self.abandoned().contains(&sid)
+    }
+
     /// Ends a session, unless somebody connects over it in time.
     pub(super) fn abandon(self: &Arc<Self>, sid: Sid, version: Version, wire: Option<Weak<Wire>>) {
+        if !self.abandoned().insert(sid) {
+            return;
+        }
         let hub = self.clone();
         self.tracker.spawn(async move {
             tokio::time::sleep(hub.limits.connect_timeout).await;
+            hub.abandoned().remove(&sid);
             if hub.is_connected(sid) {
                 return;
             }

@@ -26,10 +26,7 @@ pub(super) async fn admit(
 ) -> Result<(Principal, Source), Refusal> {
     let address = socket.req_parts().extensions.get().copied();
     let network = address.and_then(ClientAddress::counted).map(network_of);
-    let here = network.map(Payer::Network);
-    hub.rates
-        .admit(Counted::Connect, here)
-        .map_err(Refusal::from)?;
+    // The token first: what strangers do from the same address costs its owner nothing.
     let principal = match hub.authenticator.authenticate(token).await {
         Ok(principal) => principal,
         Err(fault) => return Err(refused_token(hub, network, fault)),
@@ -38,15 +35,21 @@ pub(super) async fn admit(
         return Err(refused_token(hub, network, TokenFault::Service));
     }
     let tenant = &principal.tenant;
-    let payers = principal.user().map(|user| {
-        let user = Payer::User(tenant.clone(), user.clone());
+    let user = principal.user().cloned();
+    let who = Attempt {
+        tenant: user.as_ref().map(|_| tenant.clone()),
+        user: user.clone(),
+        network,
+        ..Attempt::of(SecurityKind::LimitHit, Counted::Connect.as_str())
+    };
+    let here = network.map(Payer::Network);
+    let payers = user.map(|user| {
+        let user = Payer::User(tenant.clone(), user);
         [user, Payer::Tenant(tenant.clone())]
     });
-    let payers = payers.into_iter().flatten();
-    hub.rates
-        .admit(Counted::Connect, payers)
-        .map_err(Refusal::from)?;
-    let source = places(hub, &principal, address, network)?;
+    let payers = payers.into_iter().flatten().chain(here);
+    noted(hub, &who, hub.rates.admit(Counted::Connect, payers))?;
+    let source = places(hub, &principal, address, &who)?;
     Ok((principal, source))
 }
 
@@ -64,9 +67,10 @@ pub(super) fn refused_token(hub: &Hub, network: Option<IpAddr>, fault: TokenFaul
         network,
         ..Attempt::of(SecurityKind::TokenRefused, fault.code())
     };
-    if fault.is_suspicious() {
-        hub.security.note(who.clone(), None);
+    if !fault.is_suspicious() {
+        return fault.into();
     }
+    hub.security.note(who.clone(), None);
     who.kind = SecurityKind::LimitHit;
     who.reason = Counted::RefusedToken.as_str();
     let here = network.map(Payer::Network);
@@ -81,28 +85,34 @@ fn places(
     hub: &Hub,
     principal: &Principal,
     address: Option<ClientAddress>,
-    network: Option<IpAddr>,
+    who: &Attempt,
 ) -> Result<Source, Refusal> {
     // Whoever comes without a proxy was counted when they were accepted.
     let forwarded = address.is_some_and(|address| address.forwarded);
-    let of_network = match network.filter(|_| forwarded) {
-        None => None,
-        Some(network) => Some(hub.networks.enter(network).ok_or_else(|| {
-            Refusal::busy("Too many connections from this address; close one first")
-        })?),
+    let none_left = |complaint| {
+        hub.security.note(who.clone(), None);
+        Refusal::busy(complaint)
     };
-    let of_user =
-        match principal.user() {
+    let of_network =
+        match who.network.filter(|_| forwarded) {
             None => None,
-            Some(user) => {
-                let owner = (principal.tenant.clone(), user.clone());
-                Some(hub.users.enter(owner).ok_or_else(|| {
-                    Refusal::busy("You have too many connections; close one first")
-                })?)
-            }
+            Some(network) => Some(hub.networks.enter(network).ok_or_else(|| {
+                none_left("Too many connections from this address; close one first")
+            })?),
         };
+    let of_user = match principal.user() {
+        None => None,
+        Some(user) => {
+            let owner = (principal.tenant.clone(), user.clone());
+            Some(
+                hub.users
+                    .enter(owner)
+                    .ok_or_else(|| none_left("You have too many connections; close one first"))?,
+            )
+        }
+    };
     Ok(Source {
-        network,
+        network: who.network,
         _of_user: of_user,
         _of_network: of_network,
     })

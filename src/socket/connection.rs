@@ -16,8 +16,9 @@ use socketioxide::socket::{Sid, Socket};
 use socketioxide_core::{Str, Value};
 use tokio::time::Instant;
 
-use super::abandoned::Version;
+use super::abandoned::version_of;
 use super::parcel::{Parcel, Piece};
+use super::query::Version;
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};
@@ -184,7 +185,7 @@ impl Connection {
     /// Its session, as long as the library has it.
     pub(super) fn session(&self) -> Option<(Sid, Version)> {
         let socket = self.socket.upgrade()?;
-        Some((socket.id, Version::of(socket.protocol())))
+        Some((socket.id, version_of(socket.protocol())))
     }
 
     /// The WebSocket that it is on, or about to change to.

@@ -11,7 +11,7 @@ use super::members::Members;
 use super::parcel::{Parcel, Piece};
 use super::sorting::{Extras, Sorted, sort};
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
@@ -65,6 +65,12 @@ impl RoomSink for Fanout {
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
         for answer in &answers {
+            if let Err(refusal) = &answer.outcome
+                && refusal.kind() == Kind::Unavailable
+                && answer.to.event == client::JOIN_ROOM
+            {
+                self.hub.forgive_join_of(answer.to.connection);
+            }
             let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
                 continue;
             };

@@ -1,6 +1,6 @@
 //! All connections of this node, and what they share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -83,6 +83,8 @@ pub struct Hub {
     pub authenticator: Arc<Authenticator>,
     /// How often users, addresses and tenants may do what costs something.
     pub rates: Arc<Rates>,
+    /// Sessions that are about to be ended.
+    pub(super) abandoned: Mutex<HashSet<Sid>>,
     /// How sessions are ended.
     pub(super) back_door: OnceLock<BackDoor>,
     /// What was refused.
@@ -118,6 +120,7 @@ impl Hub {
             draining: AtomicBool::new(false),
             authenticator,
             expiries,
+            abandoned: Mutex::default(),
             back_door: OnceLock::new(),
             rates,
             security,
@@ -357,6 +360,15 @@ impl Hub {
             Payer::Tenant(tenant.clone()),
         ];
         self.rates.refund(Counted::Join, payers);
+    }
+
+    /// A join could not be tried: it does not count.
+    pub fn forgive_join_of(&self, connection: ConnectionId) {
+        if let Some(connection) = self.connection(connection)
+            && let Some(user) = connection.user()
+        {
+            self.forgive_join(&connection.principal().tenant, &user);
+        }
     }
 
     /// Ends a connection whose owner may not be here any longer.

@@ -10,7 +10,7 @@ use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_core::Value;
 
-use super::abandoned::Version;
+use super::abandoned::version_of;
 use super::admission;
 use super::connection::Connection;
 use super::fanout::send_answer;
@@ -92,14 +92,21 @@ impl ConnectMiddleware<LocalAdapter, Ours> for Door {
         let admitted = self.admit(&socket, auth.as_ref()).await;
         admitted.map_err(|refusal| {
             let wire = socket.req_parts().extensions.get::<Arc<Wire>>();
-            let version = Version::of(socket.protocol());
-            self.hub
-                .abandon(socket.id, version, wire.map(Arc::downgrade));
-            tracing::info!(code = refusal.code(), "a socket was not let in");
+            let version = version_of(socket.protocol());
+            if self.hub.is_abandoned(socket.id) {
+                // Refused twice over one session: it is not heard a third time.
+                if let Some(wire) = wire {
+                    wire.abort();
+                }
+                self.hub.end_session(socket.id, version);
+            }
+            let wire = wire.map(Arc::downgrade);
+            self.hub.abandon(socket.id, version, wire);
+            tracing::debug!(code = refusal.code(), "a socket was not let in");
             // The answer to CONNECT is a text and nothing else.
             let again = refusal
-                .retry_after()
-                .map(|after| format!("; retryAfterMs: {}", after.as_millis().max(1)));
+                .retry_after_ms()
+                .map(|after| format!("; retryAfterMs: {after}"));
             let again = again.unwrap_or_default();
             let sentence = format!("{}: {refusal}{again}", refusal.code());
             let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
@@ -468,6 +475,11 @@ impl DisconnectHandler<LocalAdapter, Ours> for Outbound {
         reason: DisconnectReason,
         defer: fn(Arc<Socket<LocalAdapter>>),
     ) {
+        if reason == DisconnectReason::ClientNSDisconnect {
+            // The official clients close the transport; another would be pinged for as long as it likes.
+            let (version, wire) = (version_of(socket.protocol()), self.connection.wire());
+            self.hub.abandon(socket.id, version, wire);
+        }
         self.tell(ending(reason));
         defer(socket);
     }

@@ -15,6 +15,7 @@ pub mod inbound;
 mod members;
 pub mod parcel;
 pub mod polling;
+pub mod query;
 mod sorting;
 pub mod upgrade;
 pub mod wire;

@@ -8,17 +8,21 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
+use super::query::{EngineQuery, Version};
+use super::upgrade::essential;
+
 /// The request with its body at hand, if the library may be given it.
 ///
 /// # Errors
 /// With which status it is refused.
 pub async fn gathered(
     request: http::Request<Incoming>,
+    query: EngineQuery,
     limit: usize,
 ) -> Result<http::Request<Full<Bytes>>, StatusCode> {
-    let query = request.uri().query().unwrap_or_default();
-    let third = query.split('&').any(|pair| pair == "EIO=3");
-    let (parts, body) = request.into_parts();
+    // The library keeps what opens a session, with every header, for as long as that lives.
+    let kept = essential(&request);
+    let body = request.into_body();
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > limit {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
@@ -31,10 +35,11 @@ pub async fn gathered(
         }
     })?;
     let body = body.to_bytes();
-    if third && !is_binary(&parts.headers) && !is_well_framed(&body) {
+    let third = query.version == Version::Third;
+    if third && !is_binary(kept.headers()) && !is_well_framed(&body) {
         return Err(StatusCode::BAD_REQUEST);
     }
-    Ok(http::Request::from_parts(parts, Full::new(body)))
+    Ok(kept.map(|()| Full::new(body)))
 }
 
 fn is_binary(headers: &HeaderMap) -> bool {

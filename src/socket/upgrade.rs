@@ -7,11 +7,10 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use socketioxide::service::SocketIoService;
-use socketioxide::socket::Sid;
 use tower::Service;
 
-use super::abandoned::Version;
 use super::hub::Hub;
+use super::query::{EngineQuery, Transport};
 use super::wire::{Until, WireIo};
 use crate::net::ClientAddress;
 
@@ -21,9 +20,8 @@ pub type Engine = SocketIoService<engineioxide::service::NotFoundService>;
 /// Whether this is a well-formed WebSocket handshake for Socket.IO. Everything else is left to the
 /// library, which knows the right complaint.
 #[must_use]
-pub fn is_upgrade(request: &Request<Incoming>) -> bool {
+pub fn is_upgrade(request: &Request<Incoming>, query: &EngineQuery) -> bool {
     let headers = request.headers();
-    let version = query(request, "EIO").is_some_and(|version| matches!(version, "3" | "4"));
     request.method() == Method::GET
         && has_token(headers, &header::UPGRADE, "websocket")
         && has_token(headers, &header::CONNECTION, "upgrade")
@@ -31,9 +29,7 @@ pub fn is_upgrade(request: &Request<Incoming>) -> bool {
             .get(header::SEC_WEBSOCKET_VERSION)
             .is_some_and(|version| version == "13")
         && headers.contains_key(header::SEC_WEBSOCKET_KEY)
-        && version
-        && query(request, "transport") == Some("websocket")
-        && query(request, "sid").is_none_or(|sid| sid.parse::<Sid>().is_ok())
+        && query.transport == Transport::WebSocket
 }
 
 fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> bool {
@@ -45,38 +41,24 @@ fn has_token(headers: &HeaderMap, name: &header::HeaderName, token: &str) -> boo
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// The session that a request belongs to, if it names one.
-#[must_use]
-pub fn sid(request: &Request<Incoming>) -> Option<Sid> {
-    query(request, "sid")?.parse().ok()
-}
-
-fn query<'a>(request: &'a Request<Incoming>, name: &str) -> Option<&'a str> {
-    request
-        .uri()
-        .query()?
-        .split('&')
-        .find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-}
-
 /// Answers the handshake and hands the stream to the library once HTTP is done with it.
 #[must_use]
 pub fn upgrade<B: Default>(
     hub: &Arc<Hub>,
     engine: &Engine,
     request: Request<Incoming>,
+    query: EngineQuery,
 ) -> Response<B> {
     let key = request
         .headers()
         .get(header::SEC_WEBSOCKET_KEY)
         .map(http::HeaderValue::as_bytes);
     let accept = tungstenite::handshake::derive_accept_key(key.unwrap_or_default());
-    let sid = sid(&request);
     let kept = essential(&request);
     let (hub, engine) = (hub.clone(), engine.clone());
     hub.tracker
         .clone()
-        .spawn(hand_over(hub, engine, request, kept, sid));
+        .spawn(hand_over(hub, engine, request, kept, query));
     let mut response = Response::new(B::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -93,15 +75,17 @@ pub fn upgrade<B: Default>(
 
 /// The library keeps the request for as long as the connection lives: path, query, token and address
 /// are all that is ever looked at again.
-fn essential(request: &Request<Incoming>) -> Request<()> {
+pub(super) fn essential<B>(request: &Request<B>) -> Request<()> {
     let mut kept = Request::new(());
     *kept.uri_mut() = request.uri().clone();
+    *kept.method_mut() = request.method().clone();
     if let Some(address) = request.extensions().get::<ClientAddress>() {
         kept.extensions_mut().insert(*address);
     }
-    if let Some(token) = request.headers().get(header::AUTHORIZATION) {
-        kept.headers_mut()
-            .insert(header::AUTHORIZATION, token.clone());
+    for name in [header::AUTHORIZATION, header::CONTENT_TYPE] {
+        if let Some(value) = request.headers().get(&name) {
+            kept.headers_mut().insert(name, value.clone());
+        }
     }
     kept
 }
@@ -111,24 +95,23 @@ async fn hand_over(
     mut engine: Engine,
     request: Request<Incoming>,
     mut kept: Request<()>,
-    sid: Option<Sid>,
+    query: EngineQuery,
 ) {
     let Some(mut io) = stream_of(request).await else {
         return;
     };
     let wire = io.wire().clone();
-    wire.upgraded(if sid.is_some() {
+    wire.upgraded(if query.sid.is_some() {
         Until::Switched
     } else {
         Until::Connected
     });
-    if let Some(sid) = sid {
+    if let Some(sid) = query.sid {
         hub.offer_upgrade(sid, &wire);
         // When the upgrade fails, the library forgets to end the session that was to be upgraded. When
         // it has succeeded, the session is not one that polls by then.
-        let version = Version::named(kept.uri().query().unwrap_or_default());
         let hub = hub.clone();
-        io.at_end(move || hub.end_session(sid, version));
+        io.at_end(move || hub.end_session(sid, query.version));
     }
     kept.extensions_mut().insert(wire);
     if let Err(error) = engine.call((io, kept)).await {

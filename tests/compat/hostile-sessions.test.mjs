@@ -61,6 +61,7 @@ suite('session ids that nobody has', { variants: ONE }, (scenario) => {
     const queries = [
       '', 'EIO=4', 'transport=polling', 'EIO=5&transport=polling', 'EIO=&transport=polling',
       'EIO=4&transport=webtransport',
+      'EIO=3=&transport=polling', 'EIO=3=x&transport=polling', 'EIO=4&EIO=3&transport=polling',
       'EIO=4&transport=', 'EIO=4%00&transport=polling', 'EIO=-4&transport=polling', 'EIO=4&transport=websocket',
     ];
     for (const query of queries) {

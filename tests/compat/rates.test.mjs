@@ -109,6 +109,14 @@ suite('connections', {
     await stage.user('guest-9', as('guest-9', '2001:db8:0:1::9'));
   });
 
+  scenario('bad tokens from an address keep nobody out', async (stage) => {
+    const extraHeaders = { 'x-forwarded-for': '198.51.100.77' };
+    for (let i = 0; i < 10; i += 1) {
+      await assert.rejects(stage.user('eve', { token: 'bad', extraHeaders }), { refused: true });
+    }
+    for (let i = 0; i < 4; i += 1) await stage.user(`host-${i}`, { token: token(`host-${i}`), extraHeaders });
+  });
+
   scenario('what a client claims before the proxy counts for nothing', async (stage) => {
     for (let i = 0; i < 4; i += 1) await stage.user(`liar-${i}`, as(`liar-${i}`, `10.1.1.${i}, 203.0.113.5`));
     await assert.rejects(stage.user('liar-9', as('liar-9', '10.1.1.9, 203.0.113.5')), refused);
@@ -156,13 +164,24 @@ suite('requests', {
     assert.ok(body.retryAfterMs > 800_000, `${body.retryAfterMs}`);
   });
 
-  scenario('from one address, good tokens or bad', async ({ server }) => {
-    const statuses = [];
+  scenario('without a good token, from one address; those with one are served', async ({ server }) => {
+    const statuses = { good: [], bad: [] };
     for (let i = 0; i < 8; i += 1) {
-      const bearer = i % 2 ? 'bad' : token(`user-${i}`);
-      statuses.push((await get(server, '/api/meetings', { bearer, ...from('203.0.113.77') })).status);
+      for (const [kind, bearer] of [['bad', i % 2 ? 'bad' : undefined], ['good', token(`user-${i}`)]]) {
+        statuses[kind].push((await get(server, '/api/meetings', { bearer, ...from('203.0.113.77') })).status);
+      }
     }
-    assert.deepEqual(statuses, [200, 401, 200, 401, 200, 401, 429, 429]);
+    assert.deepEqual(statuses, {
+      good: Array(8).fill(200), bad: [401, 401, 401, 401, 401, 401, 429, 429],
+    });
+  });
+
+  scenario('a back end\'s are not those of the users that it acts for', async (stage) => {
+    const service = stage.rest(token('back-end', { scope: 'meetings:write' }));
+    for (let i = 0; i < 12; i += 1) {
+      const { status } = await service.post('/api/meetings', { roomId: stage.room(), userId: `someone-${i}` });
+      assert.equal(status, 201);
+    }
   });
 
   scenario('that create meetings have a rate of their own', async (stage) => {

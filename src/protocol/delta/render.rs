@@ -345,9 +345,9 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
 
 /// When to try again, for what may succeed unchanged.
 fn retry(out: &mut String, refusal: &Refusal) {
-    if let Some(after) = refusal.retry_after() {
+    if let Some(after) = refusal.retry_after_ms() {
         json::flag(out, "retryable", true);
-        json::number(out, "retryAfterMs", after.as_millis().max(1));
+        json::number(out, "retryAfterMs", after);
     }
 }
 

@@ -287,6 +287,18 @@ impl Link {
         }
     }
 
+    /// Runs a script that must not be repeated: whether it took effect is not known when it fails.
+    pub(super) async fn run_once(&self, script: ScriptInvocation<'_>) -> Result<Value, StoreError> {
+        let mut up = self.connection().await?;
+        script
+            .invoke_async(&mut up.connection)
+            .await
+            .map_err(|error| {
+                self.judge(up.generation, &error);
+                StoreError::Unavailable(describe(&error))
+            })
+    }
+
     /// Runs commands that may be repeated.
     pub(super) async fn run_all(&self, commands: Vec<Cmd>) -> Result<Vec<Value>, StoreError> {
         let Up {

@@ -11,14 +11,9 @@ use crate::engine::store::StoreError;
 impl SharedBuckets for RedisRoomStore {
     async fn charge(&self, name: &str, micros: i64) -> Result<u64, StoreError> {
         let bucket = self.keys.rate(name);
-        let value = self
-            .link
-            .run_script(|_server| {
-                let mut script = self.scripts.rate.prepare_invoke();
-                script.key(bucket.as_str()).arg(micros);
-                script
-            })
-            .await?;
+        let mut script = self.scripts.rate.prepare_invoke();
+        script.key(bucket.as_str()).arg(micros);
+        let value = self.link.run_once(script).await?;
         let reply = texts(value)?;
         let ahead = reply
             .first()

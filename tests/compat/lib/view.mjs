@@ -15,6 +15,11 @@ export function fold(entries) {
     const [payload] = entry.args;
     if (entry.answers !== undefined) {
       if (entry.event === 'leave-room' && payload?.ok === true) people = null;
+      // Who leaves and joins again in one breath has had the list by then: the answer holds it once more.
+      if (entry.event === 'join-room' && people === null && payload?.participants !== undefined) {
+        people = new Map(payload.participants.map((person) => [person.id, person]));
+        rev = payload.rev;
+      }
       continue;
     }
     if (entry.event === 'existing-participants') {
