@@ -45,7 +45,7 @@ pub enum TokenFault {
     Tenant,
     /// Clerk: the user has yet to finish signing in.
     Pending,
-    /// Supabase: an API key or an anonymous role, not a person.
+    /// Supabase: an API key, not a person.
     Role,
     /// A back end's token where a person's is needed.
     Service,

@@ -174,12 +174,6 @@ impl Jwks {
         Some(end)
     }
 
-    /// How long nothing is fetched, whatever is asked.
-    #[must_use]
-    pub fn pause(&self) -> Duration {
-        self.state().not_before.since(self.clock.now())
-    }
-
     fn keep(&self, fetched: Result<Published, String>) {
         let now = self.clock.now();
         let mut state = self.state();

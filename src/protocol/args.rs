@@ -78,6 +78,8 @@ struct BorrowedStr<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -95,6 +97,34 @@ mod tests {
             "", "{}", "[]", "[1]", "[null]", "[\"a\"", "\"a\"", "[\"a\",]",
         ] {
             assert!(Packet::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_is_read_as_any_reader_of_json_would(body in "[\\[\\]{}\",:0-9a-z\\\\ ]{0,40}|\\PC*") {
+            let read = Packet::parse(&body).ok().map(|it| it.event.into_owned());
+            let plain = serde_json::from_str::<Vec<serde_json::Value>>(&body).ok();
+            // Arguments are not looked at here, so more is read than a reader of all of it would take.
+            if let Some(list) = plain {
+                let event = list.first().and_then(|it| it.as_str());
+                prop_assert_eq!(read.as_deref(), event);
+            }
+        }
+
+        #[test]
+        fn what_was_sent_comes_out(
+            event in "\\PC{1,12}",
+            arguments in prop::collection::vec("\\PC{0,12}", 0..6),
+        ) {
+            let mut list = vec![serde_json::Value::from(event.as_str())];
+            list.extend(arguments.iter().map(|it| serde_json::Value::from(it.as_str())));
+            let body = serde_json::Value::from(list).to_string();
+            let packet = Packet::parse(&body).unwrap();
+            prop_assert_eq!(&*packet.event, event.as_str());
+            for (index, argument) in arguments.iter().take(MAX_ARGUMENTS).enumerate() {
+                prop_assert_eq!(&packet.get::<String>(index).unwrap(), argument);
+            }
         }
     }
 }

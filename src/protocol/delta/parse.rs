@@ -250,6 +250,8 @@ fn malformed(what: &str, error: &serde_json::Error) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(body: &str) -> Result<Request, Refusal> {
@@ -289,6 +291,38 @@ mod tests {
             Ok(Request::Leave(Some(room)))
         );
         assert_eq!(read(r#"["leave-room"]"#), Ok(Request::Leave(None)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_payload_makes_the_reader_fall_over(
+            event in prop::sample::select(client::ALL.to_vec()),
+            payload in "[\\[\\]{}\",:0-9a-zA-Z ]{0,60}|\\PC{0,60}",
+        ) {
+            let body = format!("[\"{event}\",{payload}]");
+            if let Ok(packet) = Packet::parse(&body) {
+                let (name, read) = parse(&packet, &PayloadLimits::default());
+                prop_assert_eq!(name, event);
+                let refused = matches!(read, Err(Refusal::InvalidPayload { .. }));
+                prop_assert!(read.is_ok() || refused);
+            }
+        }
+
+        #[test]
+        fn ids_and_names_are_taken_as_they_are_or_refused(room in "\\PC{0,20}", name in "\\PC{0,20}") {
+            let payload = serde_json::json!({"roomId": room, "userId": "u", "userName": name});
+            let body = serde_json::json!(["join-room", payload]).to_string();
+            match read(&body) {
+                Ok(Request::Join(join)) => {
+                    prop_assert_eq!(join.room.as_str(), room.as_str());
+                    prop_assert_eq!(&*join.name, name.as_str());
+                }
+                other => {
+                    let refused = matches!(other, Err(Refusal::InvalidPayload { .. }));
+                    prop_assert!(refused);
+                }
+            }
+        }
     }
 
     #[test]
