@@ -15,7 +15,9 @@ use crate::auth::{
     TokenLimits,
 };
 use crate::clock::Clock;
-use crate::config::{AuthConfig, Config, IssuerConfig, IssuerPreset, UserIdMismatch};
+use crate::config::{
+    AuthConfig, Config, IssuerConfig, IssuerPreset, SECRET_BYTES_MIN, UserIdMismatch,
+};
 use crate::domain::id::TenantId;
 
 /// Where an issuer's tenants stand when nothing else is said.
@@ -136,7 +138,10 @@ fn keys(listed: &IssuerConfig) -> anyhow::Result<Vec<Key>> {
     for path in &listed.hs256_secret_files {
         let secret = read(path)?.trim().to_owned();
         let path = path.display();
-        anyhow::ensure!(secret.len() >= 16, "{path} holds fewer than 16 bytes");
+        anyhow::ensure!(
+            secret.len() >= SECRET_BYTES_MIN,
+            "{path} holds fewer than {SECRET_BYTES_MIN} bytes"
+        );
         keys.push(Key::secret(&SecretString::from(secret)));
     }
     Ok(keys)

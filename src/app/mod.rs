@@ -36,10 +36,10 @@ use crate::http::{Api, router};
 use crate::ids::IdSource;
 use crate::net::TrustedProxies;
 use crate::serve::Front;
+use crate::socket::door::{Door, connected};
 use crate::socket::expiry::Expiries;
 use crate::socket::fanout::Fanouts;
 use crate::socket::hub::Hub;
-use crate::socket::inbound::{Door, connected};
 use crate::socket::upgrade::Engine;
 use crate::store::{MemoryRoomStore, RedisOptions, RedisRoomStore};
 
@@ -142,8 +142,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         tracker.spawn(sweeper.run(finished.clone()));
     }
     let (engine, io) = socket_io(config, &hub);
-    let path = config.socket.path.trim_end_matches('/');
-    hub.attach_engine(engine.clone(), path.into());
+    hub.attach_engine(engine.clone(), config.socket.path.as_str().into());
     let durable: Arc<dyn Directory> = directory.clone();
     let readiness = Arc::new(Readiness::new(durable.clone(), kept.nodes));
     let api = Api {
@@ -210,7 +209,7 @@ fn front(config: &Config, router: Router, engine: Engine, hub: Arc<Hub>) -> Fron
         engine,
         tracker: hub.tracker.clone(),
         hub,
-        socket_path: config.socket.path.trim_end_matches('/').into(),
+        socket_path: config.socket.path.as_str().into(),
         limits: serve_limits(config),
         proxies: TrustedProxies(config.http.proxies().into()),
         cors: origins.cors(),
@@ -322,7 +321,7 @@ fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {
         .max_incoming_binary_buf_size(max)
         .packet_completion_timeout(Duration::from_secs(1));
     let (engine, io) = SocketIo::builder()
-        .req_path(socket.path.trim_end_matches('/').to_owned())
+        .req_path(socket.path.clone())
         .ping_interval(socket.ping_interval())
         .ping_timeout(socket.ping_timeout())
         .connect_timeout(socket.connect_timeout())

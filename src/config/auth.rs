@@ -11,7 +11,7 @@ use super::fault::{ConfigFault, ConfigFaults};
 use super::secret;
 
 /// The shortest key that is accepted, in bytes.
-const SECRET_BYTES_MIN: usize = 16;
+pub const SECRET_BYTES_MIN: usize = 16;
 
 /// `[auth]`: who the server believes.
 #[derive(Debug, Clone, Deserialize, Serialize)]

@@ -22,7 +22,7 @@ mod sections;
 mod tests;
 mod validate;
 
-pub use auth::{AuthConfig, IssuerConfig, IssuerPreset, UserIdMismatch};
+pub use auth::{AuthConfig, IssuerConfig, IssuerPreset, SECRET_BYTES_MIN, UserIdMismatch};
 pub use database_url::DatabaseBackend;
 pub use fault::{ConfigFault, ConfigFaults};
 pub use rates::{RateSetting, RatesConfig};

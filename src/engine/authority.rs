@@ -11,22 +11,6 @@ use crate::domain::role::Role;
 use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange, Room};
 use crate::domain::time::Timestamp;
 
-/// Whether the command may change durable authority and so needs a writable database.
-pub(super) const fn changes_authority(command: &Command) -> bool {
-    match command {
-        Command::ChangeRole { .. } | Command::End => true,
-        Command::Join(_)
-        | Command::Leave { .. }
-        | Command::LoseConnection { .. }
-        | Command::UpdateState { .. }
-        | Command::LoseNodes { .. }
-        | Command::LoseStrangers { .. }
-        | Command::Expire
-        | Command::AdoptMeeting { .. }
-        | Command::RestoreGrants { .. } => false,
-    }
-}
-
 /// What SQL is told of a commit, in order.
 pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
     let mut entries = Vec::new();
@@ -127,18 +111,10 @@ fn role_row(commit: &Commit, user: &UserId, role: Role, granted: bool, by: &By) 
 
 fn row(commit: &Commit, by: &By, action: &str, cause: &str) -> AuditRow {
     AuditRow {
-        at: commit.at,
-        actor: actor_label(&by.actor),
-        action: action.to_owned(),
-        target: None,
-        role: None,
-        before: None,
-        after: None,
-        cause: cause.to_owned(),
         epoch: Some(commit.epoch),
         rev: Some(commit.rev),
         request: by.request.clone(),
-        stamp: None,
+        ..AuditRow::new(commit.at, actor_label(&by.actor), action, cause)
     }
 }
 
@@ -149,19 +125,15 @@ pub(super) fn recovered_row(
     (user, role, held): (&UserId, Role, Held),
 ) -> LedgerEntry {
     let granted = held.since.is_some();
+    let actor = actor_label(&Actor::System);
     LedgerEntry::Audit(AuditRow {
-        at: now,
-        actor: actor_label(&Actor::System),
-        action: action(granted).to_owned(),
         target: Some(user.clone()),
         role: Some(role),
-        before: None,
         after: Some(Value::Bool(granted)),
-        cause: "recovered".to_owned(),
         epoch: Some(room.epoch),
         rev: Some(room.rev),
-        request: None,
         stamp: Some(held.stamp),
+        ..AuditRow::new(now, actor, action(granted), "recovered")
     })
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::actor::Loaded;
-use super::authority;
 use super::directory::LedgerEntry;
 use super::registry::{Message, Request};
 use super::reply::{Answer, Outcome, ReplyTo};
@@ -218,9 +217,7 @@ impl Loaded {
                 let mut outcome = match request {
                     Request::Read => Ok(Outcome::State),
                     Request::Refresh(_) | Request::Reassert => Ok(Outcome::Done),
-                    Request::Change { command, .. }
-                        if !writable && authority::changes_authority(command) =>
-                    {
+                    Request::Change { command, .. } if !writable && command.changes_authority() => {
                         Err(DATABASE_DOWN)
                     }
                     Request::Change { actor, command, .. } => draft

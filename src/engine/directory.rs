@@ -90,22 +90,32 @@ pub struct AuditRow {
 }
 
 impl AuditRow {
-    /// The row of a meeting that its creator makes.
+    /// A row that says who did what and why, and nothing more yet.
     #[must_use]
-    pub fn of_creation(meeting: &Meeting) -> Self {
+    pub fn new(at: Timestamp, actor: String, action: &str, cause: &str) -> Self {
         Self {
-            at: meeting.created_at,
-            actor: format!("user:{}", meeting.created_by),
-            action: "meeting-created".to_owned(),
-            target: Some(meeting.created_by.clone()),
+            at,
+            actor,
+            action: action.to_owned(),
+            target: None,
             role: None,
             before: None,
             after: None,
-            cause: "rest".to_owned(),
+            cause: cause.to_owned(),
             epoch: None,
             rev: None,
             request: None,
             stamp: None,
+        }
+    }
+
+    /// The row of a meeting that its creator makes.
+    #[must_use]
+    pub fn of_creation(meeting: &Meeting) -> Self {
+        let actor = format!("user:{}", meeting.created_by);
+        Self {
+            target: Some(meeting.created_by.clone()),
+            ..Self::new(meeting.created_at, actor, "meeting-created", "rest")
         }
     }
 }

@@ -243,19 +243,10 @@ impl Meetings {
     }
 
     fn row(&self, action: &str, by: &Origin) -> AuditRow {
+        let actor = actor_label(&by.actor);
         AuditRow {
-            at: self.clock.now(),
-            actor: actor_label(&by.actor),
-            action: action.to_owned(),
-            target: None,
-            role: None,
-            before: None,
-            after: None,
-            cause: "rest".to_owned(),
-            epoch: None,
-            rev: None,
             request: by.request.clone(),
-            stamp: None,
+            ..AuditRow::new(self.clock.now(), actor, action, "rest")
         }
     }
 }

@@ -21,8 +21,7 @@ use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, MeetingChange, MeetingFilter};
 use crate::protocol::rest::{
-    CreateMeeting, MeetingBody, Moment, PageBody, ParticipantBody, ParticipantsBody, UpdateMeeting,
-    rfc3339,
+    CreateMeeting, MeetingBody, Moment, ParticipantBody, ParticipantsBody, UpdateMeeting, rfc3339,
 };
 
 type Shared = State<Arc<Api>>;
@@ -150,12 +149,7 @@ pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<List
         .meetings
         .list(tenant, &filter, after, query.limit(&api))
         .await?;
-    let items = page.items.iter().map(MeetingBody::from).collect();
-    Ok(Json(PageBody {
-        items,
-        next: page.next,
-    })
-    .into_response())
+    Ok(super::page::<_, MeetingBody<'_>>(&page))
 }
 
 /// `PATCH /api/meetings/{id}`, for its creator and hosts. Only the creator moves ownership.
@@ -293,12 +287,7 @@ pub async fn audit(
     let (after, limit) = (query.after.as_deref(), query.limit(&api));
     let found = api.meetings.audit(&key, after, limit).await;
     let page = caller.found(&api, &key, found)?;
-    let items: Vec<AuditBody<'_>> = page.items.iter().map(AuditBody::from).collect();
-    Ok(Json(PageBody {
-        items,
-        next: page.next.clone(),
-    })
-    .into_response())
+    Ok(super::page::<_, AuditBody<'_>>(&page))
 }
 
 /// A row of the audit as clients see it.

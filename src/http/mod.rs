@@ -3,15 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
 
 use crate::auth::Authenticator;
 use crate::domain::id::RoomId;
+use crate::engine::directory::Page;
 use crate::engine::meetings::Meetings;
 use crate::engine::rates::Rates;
 use crate::engine::readiness::Readiness;
 use crate::engine::security::Security;
+use crate::protocol::rest::PageBody;
 
 pub mod browsers;
 pub mod caller;
@@ -44,6 +48,16 @@ impl HttpLimits {
         let most = u64::try_from(self.page_size).unwrap_or(u64::MAX);
         wanted.unwrap_or(20).clamp(1, most)
     }
+}
+
+/// A page as clients see it.
+fn page<'a, T, B>(page: &'a Page<T>) -> Response
+where
+    B: From<&'a T> + Serialize,
+{
+    let items: Vec<B> = page.items.iter().map(B::from).collect();
+    let next = page.next.clone();
+    Json(PageBody { items, next }).into_response()
 }
 
 /// What handlers need.

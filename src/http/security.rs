@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use super::Api;
@@ -14,7 +13,7 @@ use super::problem::Problem;
 use crate::domain::refusal::Refusal;
 use crate::engine::meetings::refusal;
 use crate::engine::security::SecurityRow;
-use crate::protocol::rest::{PageBody, rfc3339};
+use crate::protocol::rest::rfc3339;
 
 /// The query of the list.
 #[derive(Debug, Deserialize)]
@@ -39,9 +38,7 @@ pub async fn events(
     let tenant = &caller.principal.tenant;
     let found = api.security.events(tenant, query.after.as_deref(), limit);
     let page = found.await.map_err(refusal)?;
-    let items: Vec<EventBody<'_>> = page.items.iter().map(EventBody::from).collect();
-    let next = page.next.clone();
-    Ok(Json(PageBody { items, next }).into_response())
+    Ok(super::page::<_, EventBody<'_>>(&page))
 }
 
 #[derive(Debug, Serialize)]

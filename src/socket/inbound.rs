@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value as Json;
 use socketioxide::adapter::LocalAdapter;
-use socketioxide::handler::{ConnectMiddleware, DisconnectHandler, MessageHandler};
+use socketioxide::handler::{DisconnectHandler, MessageHandler};
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_core::Value;
 
@@ -16,8 +15,6 @@ use super::connection::Connection;
 use super::fanout::send_answer;
 use super::hub::{Ending, Hub};
 use super::parcel::{Parcel, Piece};
-use super::wire::Wire;
-use crate::auth::bearer;
 use crate::domain::id::{RoomId, RoomKey, UserId};
 use crate::domain::participant::Profile;
 use crate::domain::refusal::{Refusal, RoleChange};
@@ -31,94 +28,27 @@ use crate::protocol::delta;
 use crate::protocol::names::client;
 use crate::protocol::request::{JoinRequest, Request, Token};
 
-type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
-
-/// Lets sockets in. A middleware, because the answer to CONNECT leaves before the connect handler
-/// runs and a client may send its join right after it.
-#[derive(Debug, Clone)]
-pub struct Door {
-    hub: Arc<Hub>,
-}
-
-impl Door {
-    /// The door of this hub.
-    #[must_use]
-    pub const fn new(hub: Arc<Hub>) -> Self {
-        Self { hub }
-    }
-
-    async fn admit(
-        &self,
-        socket: &Arc<Socket<LocalAdapter>>,
-        auth: Option<&Value>,
-    ) -> Result<(), Refusal> {
-        let parts = socket.req_parts();
-        let in_auth = auth.and_then(auth_token);
-        let header = parts
-            .headers
-            .get(http::header::AUTHORIZATION)
-            .and_then(|v| v.to_str().ok());
-        let token = in_auth
-            .as_deref()
-            .or_else(|| bearer(header, parts.uri.query()));
-        let (principal, source) = admission::admit(&self.hub, socket, token).await?;
-        let wire = parts.extensions.get::<Arc<Wire>>().cloned();
-        let connection = self.hub.open(socket, principal, source, wire);
-        socket.on_fallback(Inbound {
-            hub: self.hub.clone(),
-            connection: connection.clone(),
-        });
-        let (hub, sid, told) = (self.hub.clone(), socket.id, AtomicBool::new(false));
-        socket.on_disconnect(Outbound {
-            hub,
-            connection,
-            sid,
-            told,
-        });
-        Ok(())
-    }
-}
-
 /// Names our implementation of the library's handler traits among its blanket ones.
 #[derive(Debug)]
 pub enum Ours {}
 
-impl ConnectMiddleware<LocalAdapter, Ours> for Door {
-    async fn call<'a>(
-        &'a self,
-        socket: Arc<Socket<LocalAdapter>>,
-        auth: &'a Option<Value>,
-    ) -> ConnectResult {
-        let admitted = self.admit(&socket, auth.as_ref()).await;
-        admitted.map_err(|refusal| {
-            let wire = socket.req_parts().extensions.get::<Arc<Wire>>();
-            let version = version_of(socket.protocol());
-            if self.hub.is_abandoned(socket.id) {
-                // Refused twice over one session: it is not heard a third time.
-                if let Some(wire) = wire {
-                    wire.abort();
-                }
-                self.hub.end_session(socket.id, version);
-            }
-            let wire = wire.map(Arc::downgrade);
-            self.hub.abandon(socket.id, version, wire);
-            tracing::debug!(code = refusal.code(), "a socket was not let in");
-            // The answer to CONNECT is a text and nothing else.
-            let again = refusal
-                .retry_after_ms()
-                .map(|after| format!("; retryAfterMs: {after}"));
-            let again = again.unwrap_or_default();
-            let sentence = format!("{}: {refusal}{again}", refusal.code());
-            let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
-            boxed
-        })
-    }
-}
-
-/// `auth.token` of a CONNECT packet.
-fn auth_token(auth: &Value) -> Option<String> {
-    let parsed: Json = serde_json::from_str(auth.as_str()?).ok()?;
-    parsed.get("token")?.as_str().map(str::to_owned)
+/// Has the events of a connection handled, and its end told.
+pub(super) fn listen(
+    hub: &Arc<Hub>,
+    connection: &Arc<Connection>,
+    socket: &Arc<Socket<LocalAdapter>>,
+) {
+    let (hub, connection) = (hub.clone(), connection.clone());
+    socket.on_fallback(Inbound {
+        hub: hub.clone(),
+        connection: connection.clone(),
+    });
+    socket.on_disconnect(Outbound {
+        hub,
+        connection,
+        sid: socket.id,
+        told: AtomicBool::new(false),
+    });
 }
 
 /// Handles every event of one connection.
@@ -384,7 +314,7 @@ impl Inbound {
         command: Command,
     ) -> Result<(), Refusal> {
         // Only what the audit tells of needs a name there.
-        let audited = matches!(command, Command::ChangeRole { .. } | Command::End);
+        let audited = command.changes_authority();
         let id = audited.then(|| self.connection.name_request()).flatten();
         let request = RoomRequest::Change {
             actor: Actor::User(user),
@@ -497,9 +427,3 @@ const fn ending(reason: DisconnectReason) -> Ending {
         | DisconnectReason::ClosingServer => Ending::Gone(LossCause::Lost),
     }
 }
-
-/// The connect handler: everything has happened at the [`Door`].
-///
-/// # Errors
-/// Never.
-pub async fn connected() {}

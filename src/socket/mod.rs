@@ -7,6 +7,7 @@
 mod abandoned;
 mod admission;
 pub mod connection;
+pub mod door;
 pub mod expiry;
 pub mod fanout;
 pub mod frames;

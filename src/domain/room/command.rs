@@ -131,3 +131,22 @@ pub struct GrantChange {
     #[serde(flatten)]
     pub held: Held,
 }
+
+impl Command {
+    /// Whether it may change durable authority: it needs a writable database, and the audit tells of it.
+    #[must_use]
+    pub const fn changes_authority(&self) -> bool {
+        match self {
+            Self::ChangeRole { .. } | Self::End => true,
+            Self::Join(_)
+            | Self::Leave { .. }
+            | Self::LoseConnection { .. }
+            | Self::UpdateState { .. }
+            | Self::LoseNodes { .. }
+            | Self::LoseStrangers { .. }
+            | Self::Expire
+            | Self::AdoptMeeting { .. }
+            | Self::RestoreGrants { .. } => false,
+        }
+    }
+}

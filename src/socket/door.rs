@@ -1,0 +1,99 @@
+//! Where a connection comes in: its token is looked for, and it is let in or told why not.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::handler::ConnectMiddleware;
+use socketioxide::socket::Socket;
+use socketioxide_core::Value;
+
+use super::abandoned::version_of;
+use super::admission;
+use super::hub::Hub;
+use super::inbound::{Ours, listen};
+use super::wire::Wire;
+use crate::auth::bearer;
+use crate::domain::refusal::Refusal;
+
+type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
+
+/// Lets sockets in. A middleware, because the answer to CONNECT leaves before the connect handler
+/// runs and a client may send its join right after it.
+#[derive(Debug, Clone)]
+pub struct Door {
+    hub: Arc<Hub>,
+}
+
+impl Door {
+    /// The door of this hub.
+    #[must_use]
+    pub const fn new(hub: Arc<Hub>) -> Self {
+        Self { hub }
+    }
+
+    async fn admit(
+        &self,
+        socket: &Arc<Socket<LocalAdapter>>,
+        auth: Option<&Value>,
+    ) -> Result<(), Refusal> {
+        let parts = socket.req_parts();
+        let in_auth = auth.and_then(auth_token);
+        let header = parts
+            .headers
+            .get(http::header::AUTHORIZATION)
+            .and_then(|v| v.to_str().ok());
+        let token = in_auth
+            .as_deref()
+            .or_else(|| bearer(header, parts.uri.query()));
+        let (principal, source) = admission::admit(&self.hub, socket, token).await?;
+        let wire = parts.extensions.get::<Arc<Wire>>().cloned();
+        let connection = self.hub.open(socket, principal, source, wire);
+        listen(&self.hub, &connection, socket);
+        Ok(())
+    }
+}
+
+impl ConnectMiddleware<LocalAdapter, Ours> for Door {
+    async fn call<'a>(
+        &'a self,
+        socket: Arc<Socket<LocalAdapter>>,
+        auth: &'a Option<Value>,
+    ) -> ConnectResult {
+        let admitted = self.admit(&socket, auth.as_ref()).await;
+        admitted.map_err(|refusal| {
+            let wire = socket.req_parts().extensions.get::<Arc<Wire>>();
+            let version = version_of(socket.protocol());
+            if self.hub.is_abandoned(socket.id) {
+                // Refused twice over one session: it is not heard a third time.
+                if let Some(wire) = wire {
+                    wire.abort();
+                }
+                self.hub.end_session(socket.id, version);
+            }
+            let wire = wire.map(Arc::downgrade);
+            self.hub.abandon(socket.id, version, wire);
+            tracing::debug!(code = refusal.code(), "a socket was not let in");
+            // The answer to CONNECT is a text and nothing else.
+            let again = refusal
+                .retry_after_ms()
+                .map(|after| format!("; retryAfterMs: {after}"));
+            let again = again.unwrap_or_default();
+            let sentence = format!("{}: {refusal}{again}", refusal.code());
+            let boxed: Box<dyn std::fmt::Display + Send> = Box::new(sentence);
+            boxed
+        })
+    }
+}
+
+/// `auth.token` of a CONNECT packet.
+fn auth_token(auth: &Value) -> Option<String> {
+    let parsed: Json = serde_json::from_str(auth.as_str()?).ok()?;
+    parsed.get("token")?.as_str().map(str::to_owned)
+}
+
+/// The connect handler: everything has happened at the [`Door`].
+///
+/// # Errors
+/// Never.
+pub async fn connected() {}
