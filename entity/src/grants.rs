@@ -1,4 +1,4 @@
-//! The durable roles: one row per role that somebody holds or once held.
+//! The durable roles and bans: one row per role or ban that somebody has or once had.
 
 use sea_orm::entity::prelude::*;
 
@@ -13,13 +13,13 @@ pub struct Model {
     /// In which room.
     #[sea_orm(primary_key, auto_increment = false)]
     pub meeting_id: String,
-    /// Who holds the role.
+    /// Who has it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: String,
-    /// `host` or `co-host`.
+    /// `host`, `co-host` or `banned`.
     #[sea_orm(primary_key, auto_increment = false)]
     pub role: String,
-    /// When it was granted, for the last time.
+    /// When it was given, for the last time.
     pub since: i64,
     /// Whether it still is. The row of a revoked role stays: an older grant that comes late must not
     /// give it back.

@@ -31,6 +31,8 @@ pub struct Model {
     pub deleted_at: Option<i64>,
     /// What it sets for itself: a JSON object.
     pub settings: String,
+    /// Lock, lobby and the hash of the passcode: a JSON object. Absent: all are off.
+    pub access: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

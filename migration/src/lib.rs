@@ -13,6 +13,7 @@ mod m20261121_000004_create_write_probe;
 mod m20261121_000005_order_grants;
 mod m20261121_000006_name_requests;
 mod m20261121_000007_create_security_events;
+mod m20261121_000008_keep_access;
 mod run;
 mod table;
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_order_grants::Migration),
             Box::new(m20261121_000006_name_requests::Migration),
             Box::new(m20261121_000007_create_security_events::Migration),
+            Box::new(m20261121_000008_keep_access::Migration),
         ]
     }
 }

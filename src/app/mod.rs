@@ -25,6 +25,7 @@ use crate::domain::id::RoomId;
 use crate::engine::directory::Directory;
 use crate::engine::meetings::Meetings;
 use crate::engine::nodes::NodeRegistry;
+use crate::engine::passcodes::Passcodes;
 use crate::engine::rates::{Rates, SharedBuckets};
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
@@ -120,12 +121,14 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         tracker.spawn(shared);
     }
     let policy = room_policy(config);
+    let passcodes = Passcodes::new(config.rooms.passcode_hashes)?;
     let rooms = Rooms::new(EngineParts {
         store: kept.store,
         directory: directory.clone(),
         sink: Arc::new(Fanouts::new(hub.clone())),
         clock: clock.clone(),
         ids: ids.clone(),
+        passcodes: passcodes.clone(),
         policy: policy.clone(),
         limits: engine_limits(config),
         tracker: tracker.clone(),
@@ -146,7 +149,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     let durable: Arc<dyn Directory> = directory.clone();
     let readiness = Arc::new(Readiness::new(durable.clone(), kept.nodes));
     let api = Api {
-        meetings: Meetings::new(durable, rooms.clone(), clock.clone(), policy),
+        meetings: Meetings::new(durable, rooms.clone(), clock.clone(), policy, passcodes),
         readiness: readiness.clone(),
         authenticator: hub.authenticator.clone(),
         rates: hub.rates.clone(),

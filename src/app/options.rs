@@ -7,7 +7,8 @@ use tokio::sync::Semaphore;
 
 use crate::config::{self, Config, RateSetting, RatesConfig};
 use crate::db::DbOptions;
-use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
+use crate::domain::passcode::AttemptLimits;
+use crate::domain::policy::{Access, DevicePolicy, Memory, RoomPolicy, Schedule, UncreatedRooms};
 use crate::domain::rate::Rate;
 use crate::engine::limits::EngineLimits;
 use crate::engine::rates::{Counted, Limits};
@@ -20,6 +21,7 @@ use crate::protocol::request::PayloadLimits;
 use crate::serve::ServeLimits;
 use crate::socket::expiry::ExpiryTimes;
 use crate::socket::hub::SocketLimits;
+use crate::socket::past::PastLimits;
 
 pub(super) fn expiry_times(config: &Config) -> ExpiryTimes {
     ExpiryTimes {
@@ -93,7 +95,29 @@ pub(super) fn room_policy(config: &Config) -> RoomPolicy {
         leave_after_close: config.presence.leave_after_close(),
         role_grace: config.rooms.role_grace(),
         max_participants: config.rooms.max_participants,
+        seat_limit: config.rooms.max_participants,
         max_connections_per_participant: config.rooms.max_connections_per_participant,
+        access: Access::default(),
+        max_waiting: config.rooms.max_waiting,
+        admit_on_host_join: config.rooms.admit_on_host_join,
+        denied_cooldown: config.rooms.denied_cooldown(),
+        attempts: AttemptLimits {
+            per_user: config.rooms.passcode_attempts_per_user,
+            per_network: config.rooms.passcode_attempts_per_network,
+            per_meeting: config.rooms.passcode_attempts_per_meeting,
+            window: config.rooms.passcode_window(),
+        },
+        schedule: Schedule {
+            not_before: None,
+            not_after: None,
+            max_duration: config.rooms.max_duration(),
+            empty_timeout: config.rooms.empty_timeout(),
+            warning: config.rooms.ending_warning(),
+        },
+        memory: Memory {
+            messages: config.rooms.chat_history,
+            absent: config.rooms.remembered,
+        },
     }
 }
 
@@ -118,6 +142,12 @@ pub(super) fn socket_limits(config: &Config) -> SocketLimits {
         payload: PayloadLimits {
             name_chars: config.limits.name_chars,
             image_url_bytes: config.limits.image_url_bytes,
+            message_bytes: config.limits.message_bytes,
+            signal_bytes: config.limits.signal_bytes,
+        },
+        past: PastLimits {
+            commits: config.rooms.log_length,
+            bytes: config.rooms.resume_bytes,
         },
     }
 }

@@ -394,6 +394,41 @@ pub struct RoomsConfig {
     pub log_length: usize,
     /// Milliseconds after which an empty room is unloaded from memory. Default 30,000.
     pub idle_close_ms: u64,
+    /// People who may wait in the lobby of one room; beyond that they are refused. Default 1,000.
+    pub max_waiting: usize,
+    /// Whether the first host to come lets in everybody who waits. A meeting may say otherwise.
+    /// Default false.
+    pub admit_on_host_join: bool,
+    /// How long somebody who was denied may not knock again. Milliseconds. Default 5,000.
+    pub denied_cooldown_ms: u64,
+    /// Wrong passcodes of one user in one meeting, until they are locked out. Default 5.
+    pub passcode_attempts_per_user: usize,
+    /// The same from one address, an IPv6 /64 counted as one. Default 20.
+    pub passcode_attempts_per_network: usize,
+    /// The same in one meeting, whoever tries: then nobody but moderators enters. Default 100.
+    pub passcode_attempts_per_meeting: usize,
+    /// For how long a wrong passcode counts. Milliseconds. Default 600,000.
+    pub passcode_window_ms: u64,
+    /// Passcodes that are hashed at once; each takes 19 MiB and some 20 ms of a processor.
+    /// Default 2.
+    pub passcode_hashes: usize,
+    /// How long a meeting may last, from the first join; 0 = as long as it likes. A meeting may
+    /// say otherwise. Milliseconds. Default 0.
+    pub max_duration_ms: u64,
+    /// How long before the end that the schedule sets people are warned. Milliseconds. Default
+    /// 300,000.
+    pub ending_warning_ms: u64,
+    /// How long after the last one left a meeting is ended; 0 = never. Never while somebody waits
+    /// in the lobby. A meeting may say otherwise. Milliseconds. Default 0.
+    pub empty_timeout_ms: u64,
+    /// Messages of a room kept for those who come later. Default 100.
+    pub chat_history: usize,
+    /// People who are not in the room and of whom it knows that they were muted or sent away.
+    /// Default 1,000.
+    pub remembered: usize,
+    /// What is kept of what a room's members were told, for those who come back and had missed
+    /// some of it. Bytes per room and node. Default 262,144.
+    pub resume_bytes: usize,
 }
 
 impl RoomsConfig {
@@ -407,6 +442,36 @@ impl RoomsConfig {
     #[must_use]
     pub const fn idle_close(&self) -> Duration {
         Duration::from_millis(self.idle_close_ms)
+    }
+
+    /// [`Self::denied_cooldown_ms`].
+    #[must_use]
+    pub const fn denied_cooldown(&self) -> Duration {
+        Duration::from_millis(self.denied_cooldown_ms)
+    }
+
+    /// [`Self::passcode_window_ms`].
+    #[must_use]
+    pub const fn passcode_window(&self) -> Duration {
+        Duration::from_millis(self.passcode_window_ms)
+    }
+
+    /// [`Self::max_duration_ms`]; `None` without a limit.
+    #[must_use]
+    pub fn max_duration(&self) -> Option<Duration> {
+        (self.max_duration_ms > 0).then(|| Duration::from_millis(self.max_duration_ms))
+    }
+
+    /// [`Self::ending_warning_ms`].
+    #[must_use]
+    pub const fn ending_warning(&self) -> Duration {
+        Duration::from_millis(self.ending_warning_ms)
+    }
+
+    /// [`Self::empty_timeout_ms`]; `None` when an empty meeting goes on.
+    #[must_use]
+    pub fn empty_timeout(&self) -> Option<Duration> {
+        (self.empty_timeout_ms > 0).then(|| Duration::from_millis(self.empty_timeout_ms))
     }
 }
 
@@ -444,6 +509,10 @@ pub struct LimitsConfig {
     pub image_url_bytes: usize,
     /// Longest description of a meeting in characters. Default 2,000.
     pub description_chars: usize,
+    /// Largest message to everybody in a room in bytes of JSON. Default 8,192.
+    pub message_bytes: usize,
+    /// Largest signal of one participant to another in bytes of JSON. Default 32,768.
+    pub signal_bytes: usize,
     /// Most entries that a list answers at once. Default 100.
     pub page_size_max: usize,
 }

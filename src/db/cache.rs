@@ -79,7 +79,7 @@ impl MeetingCache {
 mod tests {
     use super::*;
     use crate::domain::id::{RoomId, TenantId, UserId};
-    use crate::domain::policy::MeetingSettings;
+    use crate::domain::policy::{Access, MeetingSettings};
     use crate::domain::time::Timestamp;
 
     fn meeting() -> Arc<Meeting> {
@@ -96,6 +96,7 @@ mod tests {
             updated_at: Timestamp(1),
             ended_at: None,
             settings: MeetingSettings::default(),
+            access: Access::default(),
         })
     }
 

@@ -5,11 +5,12 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect,
-    SqliteTransactionMode, TransactionOptions, TransactionTrait,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait, TryIntoModel,
 };
 
 use super::convert;
 use crate::domain::id::RoomKey;
+use crate::domain::policy::{AccessChange, MeetingSettings};
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, MeetingChange};
 
@@ -40,6 +41,19 @@ pub(super) async fn update(
     }
     if let Some(settings) = &change.settings {
         row.settings = ActiveValue::Set(convert::settings_json(settings));
+    }
+    if change.access != AccessChange::default() {
+        let found = convert::meeting(row.clone().try_into_model()?);
+        let found = found.map_err(|error| DbErr::Custom(error.to_string()))?;
+        let access = found.access.with(&change.access);
+        row.access = ActiveValue::Set(convert::access_json(&access));
+        if let Some(seats) = change.access.max_participants {
+            let settings = MeetingSettings {
+                max_participants: seats,
+                ..found.settings
+            };
+            row.settings = ActiveValue::Set(convert::settings_json(&settings));
+        }
     }
     if let Some(creator) = &change.created_by {
         row.created_by = ActiveValue::Set(creator.to_string());

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::domain::grant::Stamp;
 use crate::domain::id::{Epoch, InvalidId, RequestId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
-use crate::domain::policy::MeetingSettings;
-use crate::domain::role::Role;
+use crate::domain::policy::{Access, MeetingSettings};
+use crate::domain::role::Mark;
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, DirectoryError};
 
@@ -45,12 +45,30 @@ pub(super) fn settings_json(settings: &MeetingSettings) -> String {
     serde_json::to_string(settings).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// Lock, lobby and passcode as JSON; nothing when all are off.
+pub(super) fn access_json(access: &Access) -> Option<String> {
+    if *access == Access::default() {
+        return None;
+    }
+    serde_json::to_string(access).ok()
+}
+
 /// A stored meeting.
 pub(super) fn meeting(row: entity::meetings::Model) -> Result<Meeting, Unreadable> {
     let settings = serde_json::from_str(&row.settings).unwrap_or_else(|error| {
         // rather the installation's settings than a meeting that nobody can enter
         tracing::warn!(room.id = %row.id, %error, "stored settings of a meeting are ignored");
         MeetingSettings::default()
+    });
+    let access = row.access.as_deref().map_or_else(Access::default, |text| {
+        serde_json::from_str(text).unwrap_or_else(|error| {
+            // rather a meeting that only its moderators can enter than one that is open to all
+            tracing::error!(room.id = %row.id, %error, "a meeting is locked: its stored access cannot be read");
+            Access {
+                locked: true,
+                ..Access::default()
+            }
+        })
     });
     Ok(Meeting {
         key: RoomKey {
@@ -65,14 +83,13 @@ pub(super) fn meeting(row: entity::meetings::Model) -> Result<Meeting, Unreadabl
         updated_at: moment(row.updated_at),
         ended_at: row.ended_at.map(moment),
         settings,
+        access,
     })
 }
 
-/// A stored role; `None` for one that only a later version knows.
-pub(super) fn role(text: &str) -> Option<Role> {
-    [Role::Host, Role::CoHost]
-        .into_iter()
-        .find(|role| role.as_str() == text)
+/// A stored mark; `None` for one that only a later version knows.
+pub(super) fn mark(text: &str) -> Option<Mark> {
+    Mark::ALL.into_iter().find(|mark| mark.as_str() == text)
 }
 
 /// A stored user id.
@@ -93,7 +110,7 @@ pub(super) fn audit_row(row: entity::audit::Model) -> Result<AuditRow, Unreadabl
             .target
             .map(|target| user(&target, "target"))
             .transpose()?,
-        role: row.role.as_deref().and_then(role),
+        role: row.role.as_deref().and_then(mark).and_then(Mark::role),
         before: json(row.before),
         after: json(row.after),
         cause: row.cause,
@@ -156,9 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn every_role_is_read_back_and_an_unknown_one_is_nobody() {
-        assert_eq!(role(Role::Host.as_str()), Some(Role::Host));
-        assert_eq!(role(Role::CoHost.as_str()), Some(Role::CoHost));
-        assert_eq!(role("owner"), None);
+    fn every_mark_is_read_back_and_an_unknown_one_is_nobodys() {
+        for known in Mark::ALL {
+            assert_eq!(mark(known.as_str()), Some(known));
+        }
+        assert_eq!(mark("owner"), None);
     }
 }

@@ -53,7 +53,7 @@ pub(super) async fn is_closed(
     Ok(row.is_some_and(|row| row.ended_at.is_some() || row.deleted_at.is_some()))
 }
 
-/// Every role that somebody holds or once held in a room.
+/// Every role and ban that somebody has or once had in a room.
 pub(super) async fn grants(
     db: &DatabaseConnection,
     key: &RoomKey,
@@ -63,13 +63,13 @@ pub(super) async fn grants(
         .filter(grants::Column::MeetingId.eq(key.room.as_str()));
     let rows = answer(of_room.all(db)).await?;
     let known = rows.into_iter().filter_map(|row| {
-        let role = convert::role(&row.role)?;
+        let mark = convert::mark(&row.role)?;
         let user = convert::user(&row.user_id, "user_id");
         let held = Held {
             since: row.held.then(|| convert::moment(row.since)),
             stamp: convert::stamp(row.stamp),
         };
-        Some(user.map(|user| (user, role, held)))
+        Some(user.map(|user| (user, mark, held)))
     });
     Ok(known.collect::<Result<_, _>>()?)
 }

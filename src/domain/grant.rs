@@ -1,4 +1,4 @@
-//! Durable authority: which roles a user holds in a meeting, present or not.
+//! Durable authority: which roles a user holds in a meeting, present or not, and who is banned from it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::id::UserId;
-use super::role::{Role, Roles};
+use super::role::{Mark, Role, Roles};
 use super::time::Timestamp;
 
 /// Orders all changes of a meeting's roles, over nodes, epochs and restarts.
@@ -40,7 +40,7 @@ impl Stamp {
     }
 }
 
-/// One role of one user: granted since then, or revoked, or never touched (the default).
+/// One mark of one user: held since then, or taken away, or never touched (the default).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Held {
     /// Held since then, or not at all.
@@ -50,38 +50,46 @@ pub struct Held {
 }
 
 impl Held {
-    /// Whether this is the later word about the role.
+    /// Whether this is the later word about the mark.
     #[must_use]
     pub fn is_newer_than(self, other: Self) -> bool {
         (self.stamp, self.since.is_some()) > (other.stamp, other.since.is_some())
     }
 }
 
-/// The roles of one user.
+/// The marks of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Grant {
     host: Held,
     co_host: Held,
+    #[serde(default)]
+    banned: Held,
 }
 
 impl Grant {
-    /// When this role was granted, if it is held.
+    /// Since when this mark is held, if it is.
     #[must_use]
-    pub const fn since(&self, role: Role) -> Option<Timestamp> {
-        self.held(role).since
+    pub fn since(&self, mark: impl Into<Mark>) -> Option<Timestamp> {
+        self.held(mark).since
     }
 
-    /// What is known of this role.
+    /// What is known of this mark.
     #[must_use]
-    pub const fn held(&self, role: Role) -> Held {
-        match role {
-            Role::Host => self.host,
-            Role::CoHost => self.co_host,
+    pub fn held(&self, mark: impl Into<Mark>) -> Held {
+        match mark.into() {
+            Mark::Host => self.host,
+            Mark::CoHost => self.co_host,
+            Mark::Banned => self.banned,
         }
+    }
+
+    fn newest(&self) -> Stamp {
+        let stamps = Mark::ALL.map(|mark| self.held(mark).stamp);
+        stamps.into_iter().max().unwrap_or_default()
     }
 }
 
-/// All grants of a meeting, by user id, and the memory of those that were revoked.
+/// All marks of a meeting, by user id, and the memory of those that were taken away.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Grants(BTreeMap<UserId, Grant>);
@@ -103,48 +111,56 @@ impl Grants {
         }
     }
 
+    /// Whether this user may not enter.
+    #[must_use]
+    pub fn is_banned(&self, user: &UserId) -> bool {
+        self.of(user).since(Mark::Banned).is_some()
+    }
+
     /// The stamp of the last change.
     #[must_use]
     pub fn newest(&self) -> Stamp {
-        let stamps = self.0.values().map(|g| g.host.stamp.max(g.co_host.stamp));
+        let stamps = self.0.values().map(Grant::newest);
         stamps.max().unwrap_or_default()
     }
 
-    /// Takes over a role, unless what is held is newer.
-    pub fn merge(&mut self, user: &UserId, role: Role, held: Held) {
-        if !held.is_newer_than(self.of(user).held(role)) {
+    /// Takes over a mark, unless what is held is newer.
+    pub fn merge(&mut self, user: &UserId, mark: impl Into<Mark>, held: Held) {
+        let mark = mark.into();
+        if !held.is_newer_than(self.of(user).held(mark)) {
             return;
         }
         let grant = self.0.entry(user.clone()).or_default();
-        match role {
-            Role::Host => grant.host = held,
-            Role::CoHost => grant.co_host = held,
+        match mark {
+            Mark::Host => grant.host = held,
+            Mark::CoHost => grant.co_host = held,
+            Mark::Banned => grant.banned = held,
         }
     }
 
-    /// Takes over every role that is newer there.
+    /// Takes over every mark that is newer there.
     pub fn merge_all(&mut self, other: &Self) {
-        for (user, role, held) in other.iter() {
-            self.merge(user, role, held);
+        for (user, mark, held) in other.iter() {
+            self.merge(user, mark, held);
         }
     }
 
-    /// Every role that was ever granted or revoked, by user id.
-    pub fn iter(&self) -> impl Iterator<Item = (&UserId, Role, Held)> {
+    /// Every mark that was ever given or taken, by user id.
+    pub fn iter(&self) -> impl Iterator<Item = (&UserId, Mark, Held)> {
         self.0.iter().flat_map(|(user, grant)| {
-            let roles = [Role::Host, Role::CoHost].map(|role| (user, role, grant.held(role)));
+            let marks = Mark::ALL.map(|mark| (user, mark, grant.held(mark)));
             let known = |(_, _, held): &(_, _, Held)| *held != Held::default();
-            roles.into_iter().filter(known)
+            marks.into_iter().filter(known)
         })
     }
 
-    /// The roles about which this is the later word.
+    /// The marks about which this is the later word.
     pub fn newer_than<'a>(
         &'a self,
         other: &'a Self,
-    ) -> impl Iterator<Item = (&'a UserId, Role, Held)> {
+    ) -> impl Iterator<Item = (&'a UserId, Mark, Held)> {
         self.iter()
-            .filter(|(user, role, held)| held.is_newer_than(other.of(user).held(*role)))
+            .filter(|(user, mark, held)| held.is_newer_than(other.of(user).held(*mark)))
     }
 
     /// Everybody of whom something is known, by user id.
@@ -159,11 +175,11 @@ impl FromIterator<(UserId, Grant)> for Grants {
     }
 }
 
-impl FromIterator<(UserId, Role, Held)> for Grants {
-    fn from_iter<I: IntoIterator<Item = (UserId, Role, Held)>>(rows: I) -> Self {
+impl FromIterator<(UserId, Mark, Held)> for Grants {
+    fn from_iter<I: IntoIterator<Item = (UserId, Mark, Held)>>(rows: I) -> Self {
         let mut grants = Self::default();
-        for (user, role, held) in rows {
-            grants.merge(&user, role, held);
+        for (user, mark, held) in rows {
+            grants.merge(&user, mark, held);
         }
         grants
     }

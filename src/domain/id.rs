@@ -149,6 +149,15 @@ pub struct Epoch(pub u64);
 /// Position in a room's log: 0 before the first commit, then 1, 2, 3 without a hole.
 pub type Revision = u64;
 
+/// A place in the history of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Which life of the room.
+    pub epoch: Epoch,
+    /// Which revision of it.
+    pub rev: Revision,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

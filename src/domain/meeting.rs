@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::id::{RoomKey, UserId};
-use super::policy::MeetingSettings;
+use super::policy::{Access, MeetingSettings};
 use super::time::Timestamp;
 
 /// A meeting that somebody created.
@@ -30,6 +30,8 @@ pub struct Meeting {
     pub ended_at: Option<Timestamp>,
     /// What it sets for itself.
     pub settings: MeetingSettings,
+    /// Lock, lobby and passcode.
+    pub access: Access,
 }
 
 impl Meeting {

@@ -5,10 +5,12 @@
 //! holds that line.
 #![warn(missing_docs)]
 
+pub mod chat;
 pub mod grant;
 pub mod id;
 pub mod meeting;
 pub mod participant;
+pub mod passcode;
 pub mod permission;
 pub mod policy;
 pub mod rate;

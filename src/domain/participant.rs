@@ -1,4 +1,4 @@
-//! A user in a room, with any number of connections.
+//! A user in a room or in its lobby, with any number of connections.
 
 use std::sync::Arc;
 
@@ -73,6 +73,129 @@ impl MediaState {
     }
 }
 
+/// What can be muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MediaKind {
+    /// The microphone.
+    Audio,
+    /// The camera.
+    Video,
+    /// The shared screen.
+    Screen,
+}
+
+impl MediaKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Audio, Self::Video, Self::Screen];
+
+    /// The word that clients use.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Screen => "screen",
+        }
+    }
+
+    /// The change of flags by which it is off.
+    #[must_use]
+    pub const fn off(self) -> MediaChanges {
+        let mut changes = MediaChanges::NONE;
+        match self {
+            Self::Audio => changes.audio_muted = Some(true),
+            Self::Video => changes.video_paused = Some(true),
+            Self::Screen => changes.screen_sharing = Some(false),
+        }
+        changes
+    }
+}
+
+impl MediaChanges {
+    /// Nothing changes.
+    pub const NONE: Self = Self {
+        audio_muted: None,
+        video_paused: None,
+        screen_sharing: None,
+        hand_raised: None,
+    };
+
+    /// Whether it switches this on.
+    #[must_use]
+    pub fn switches_on(&self, kind: MediaKind) -> bool {
+        match kind {
+            MediaKind::Audio => self.audio_muted == Some(false),
+            MediaKind::Video => self.video_paused == Some(false),
+            MediaKind::Screen => self.screen_sharing == Some(true),
+        }
+    }
+
+    /// These changes, but what a moderator muted stays off.
+    #[must_use]
+    pub fn held_by(mut self, muted: Muted) -> Self {
+        if muted.audio {
+            self.audio_muted = Some(true);
+        }
+        if muted.video {
+            self.video_paused = Some(true);
+        }
+        if muted.screen {
+            self.screen_sharing = Some(false);
+        }
+        self
+    }
+}
+
+/// What moderators have muted of somebody, until they switch it on again themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Muted {
+    /// The microphone.
+    pub audio: bool,
+    /// The camera.
+    pub video: bool,
+    /// The shared screen.
+    pub screen: bool,
+}
+
+impl Muted {
+    /// Whether there is nothing to remember.
+    #[must_use]
+    pub const fn is_none(&self) -> bool {
+        !self.audio && !self.video && !self.screen
+    }
+
+    /// Whether this is muted.
+    #[must_use]
+    pub const fn has(self, kind: MediaKind) -> bool {
+        match kind {
+            MediaKind::Audio => self.audio,
+            MediaKind::Video => self.video,
+            MediaKind::Screen => self.screen,
+        }
+    }
+
+    /// With this kind muted, or not any more.
+    #[must_use]
+    pub const fn with(mut self, kind: MediaKind, muted: bool) -> Self {
+        match kind {
+            MediaKind::Audio => self.audio = muted,
+            MediaKind::Video => self.video = muted,
+            MediaKind::Screen => self.screen = muted,
+        }
+        self
+    }
+}
+
+/// Who decided about somebody in the lobby.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decider {
+    /// Which user; `None` for a back end or the room itself.
+    pub user: Option<UserId>,
+    /// As whom they were shown.
+    pub name: Arc<str>,
+}
+
 /// How a participant appears to the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
@@ -104,7 +227,7 @@ pub struct LostConnection {
     pub visible: bool,
 }
 
-/// A user in a room.
+/// A user in a room, or waiting in its lobby.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     /// Who.
@@ -121,6 +244,12 @@ pub struct Participant {
     pub connections: Vec<Connection>,
     /// Set while there is no live connection.
     pub lost: Option<LostConnection>,
+    /// What moderators have muted.
+    #[serde(default, skip_serializing_if = "Muted::is_none")]
+    pub muted: Muted,
+    /// Who let them in from the lobby.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admitted_by: Option<Decider>,
 }
 
 impl Participant {

@@ -7,20 +7,47 @@ use super::role::{Rank, Roles};
 pub enum Action {
     /// Grant and revoke host and co-host.
     ChangeRoles,
+    /// Switch lock, lobby, passcode and number of seats, and forget wrong passcodes.
+    ChangeAccess,
     /// End the meeting for everybody.
     EndMeeting,
+    /// Let people in from the lobby, or not.
+    Admit,
+    /// Mute others, ask them to unmute, lower their hands.
+    Mute,
+    /// Take people of lower rank out, ban them, lift their bans.
+    Remove,
     /// Set one's own microphone, camera, screen and hand flags.
     UpdateOwnState,
+    /// Send messages and signals.
+    Communicate,
+    /// Enter before the meeting's time.
+    PassSchedule,
+    /// Enter a locked room.
+    PassLock,
+    /// Enter without the passcode.
+    PassPasscode,
+    /// Enter past the lobby.
+    PassLobby,
     /// Enter although the room is full.
     PassCapacity,
 }
 
 impl Action {
     /// Every action, in the order of the printed table.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 13] = [
         Self::ChangeRoles,
+        Self::ChangeAccess,
         Self::EndMeeting,
+        Self::Admit,
+        Self::Mute,
+        Self::Remove,
         Self::UpdateOwnState,
+        Self::Communicate,
+        Self::PassSchedule,
+        Self::PassLock,
+        Self::PassPasscode,
+        Self::PassLobby,
         Self::PassCapacity,
     ];
 
@@ -29,8 +56,17 @@ impl Action {
     pub const fn label(self) -> &'static str {
         match self {
             Self::ChangeRoles => "grant and revoke roles",
+            Self::ChangeAccess => "switch lock, lobby, passcode and seats; lift lock-outs",
             Self::EndMeeting => "end the meeting for everybody",
+            Self::Admit => "admit and deny from the lobby",
+            Self::Mute => "mute others, ask them to unmute, lower their hands",
+            Self::Remove => "remove and ban people of lower rank, lift their bans",
             Self::UpdateOwnState => "change one's own media state",
+            Self::Communicate => "send messages and signals",
+            Self::PassSchedule => "enter before the meeting's time",
+            Self::PassLock => "enter a locked room",
+            Self::PassPasscode => "enter without the passcode",
+            Self::PassLobby => "enter past the lobby",
             Self::PassCapacity => "enter a full room",
         }
     }
@@ -40,9 +76,18 @@ impl Action {
 #[must_use]
 pub const fn allows(rank: Rank, action: Action) -> bool {
     match action {
-        Action::ChangeRoles | Action::EndMeeting => matches!(rank, Rank::Host | Rank::Creator),
-        Action::UpdateOwnState => true,
-        Action::PassCapacity => matches!(rank, Rank::CoHost | Rank::Host | Rank::Creator),
+        Action::ChangeRoles | Action::ChangeAccess | Action::EndMeeting => {
+            matches!(rank, Rank::Host | Rank::Creator)
+        }
+        Action::UpdateOwnState | Action::Communicate => true,
+        Action::Admit
+        | Action::Mute
+        | Action::Remove
+        | Action::PassSchedule
+        | Action::PassLock
+        | Action::PassPasscode
+        | Action::PassLobby
+        | Action::PassCapacity => matches!(rank, Rank::CoHost | Rank::Host | Rank::Creator),
     }
 }
 
@@ -62,12 +107,20 @@ pub enum MeetingAction {
     Change,
     /// End it for everybody.
     End,
+    /// Admit, deny, mute, remove, ban.
+    Moderate,
+    /// Grant and revoke roles.
+    ChangeRoles,
     /// Delete it.
     Delete,
     /// Give it to another creator.
     MoveOwnership,
     /// See who is in its room.
     SeePeople,
+    /// See who waits in its lobby.
+    SeeLobby,
+    /// See who is banned.
+    SeeBans,
     /// See its audit.
     SeeAudit,
 }
@@ -85,12 +138,16 @@ pub struct Standing {
 
 impl MeetingAction {
     /// Every action, in the order of the printed table.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::Change,
         Self::End,
+        Self::Moderate,
+        Self::ChangeRoles,
         Self::Delete,
         Self::MoveOwnership,
         Self::SeePeople,
+        Self::SeeLobby,
+        Self::SeeBans,
         Self::SeeAudit,
     ];
 
@@ -100,9 +157,13 @@ impl MeetingAction {
         match self {
             Self::Change => "change",
             Self::End => "end",
+            Self::Moderate => "moderate",
+            Self::ChangeRoles => "change-roles",
             Self::Delete => "delete",
             Self::MoveOwnership => "move-ownership",
             Self::SeePeople => "see-people",
+            Self::SeeLobby => "see-lobby",
+            Self::SeeBans => "see-bans",
             Self::SeeAudit => "see-audit",
         }
     }
@@ -112,7 +173,8 @@ impl MeetingAction {
     pub const fn is_open_to(self, standing: Standing) -> bool {
         let hosts = standing.creator || standing.roles.host;
         match self {
-            Self::Change | Self::End | Self::Delete | Self::SeeAudit => hosts,
+            Self::Change | Self::End | Self::ChangeRoles | Self::Delete | Self::SeeAudit => hosts,
+            Self::Moderate | Self::SeeLobby | Self::SeeBans => hosts || standing.roles.co_host,
             Self::MoveOwnership => standing.creator,
             Self::SeePeople => hosts || standing.roles.co_host || standing.present,
         }
@@ -122,8 +184,13 @@ impl MeetingAction {
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Change | Self::End => Scope::Write,
-            Self::Delete | Self::MoveOwnership | Self::SeePeople | Self::SeeAudit => Scope::Admin,
+            Self::Change | Self::End | Self::Moderate | Self::ChangeRoles => Scope::Write,
+            Self::Delete
+            | Self::MoveOwnership
+            | Self::SeePeople
+            | Self::SeeLobby
+            | Self::SeeBans
+            | Self::SeeAudit => Scope::Admin,
         }
     }
 }

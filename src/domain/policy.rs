@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::passcode::{AttemptLimits, PasscodeHash};
+use super::time::Timestamp;
+
 /// What happens when somebody joins a room that nobody created over REST.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,9 +33,85 @@ pub enum DevicePolicy {
     RejectNew,
 }
 
+/// Who may come in: what a host switches while the meeting is on. Kept with the meeting's record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Access {
+    /// Nobody but moderators enters.
+    pub locked: bool,
+    /// Whoever is no moderator waits until one lets them in.
+    pub lobby: bool,
+    /// What whoever is no moderator has to know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passcode: Option<PasscodeHash>,
+}
+
+/// A change of [`Access`] and of the number of seats: what is absent stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccessChange {
+    /// Nobody but moderators enters.
+    pub locked: Option<bool>,
+    /// Plain participants wait.
+    pub lobby: Option<bool>,
+    /// Another passcode, or none.
+    pub passcode: Option<Option<PasscodeHash>>,
+    /// Another number of seats, or the installation's.
+    pub max_participants: Option<Option<u32>>,
+}
+
+impl Access {
+    /// These switches with the change made.
+    #[must_use]
+    pub fn with(&self, change: &AccessChange) -> Self {
+        Self {
+            locked: change.locked.unwrap_or(self.locked),
+            lobby: change.lobby.unwrap_or(self.lobby),
+            passcode: change
+                .passcode
+                .clone()
+                .unwrap_or_else(|| self.passcode.clone()),
+        }
+    }
+}
+
+/// When a meeting may be held. What is absent sets no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Schedule {
+    /// Before that only moderators enter.
+    pub not_before: Option<Timestamp>,
+    /// Then it ends.
+    pub not_after: Option<Timestamp>,
+    /// So long after the first one came it ends.
+    pub max_duration: Option<Duration>,
+    /// So long after the last one left it ends.
+    pub empty_timeout: Option<Duration>,
+    /// So long before the end people are warned.
+    pub warning: Duration,
+}
+
+/// Bounds of what a room remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Memory {
+    /// Messages kept for those who come later.
+    pub messages: usize,
+    /// People who were muted or sent away, and are not here.
+    pub absent: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            messages: 100,
+            absent: 1_000,
+        }
+    }
+}
+
 /// The rules' parameters for one room. Part of the room's state, so that every node decides alike.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", default)]
 pub struct RoomPolicy {
     /// Joins to rooms without a meeting record.
     pub uncreated: UncreatedRooms,
@@ -46,8 +125,24 @@ pub struct RoomPolicy {
     pub role_grace: Duration,
     /// Seats for plain participants; moderators and the creator pass.
     pub max_participants: usize,
+    /// The most seats that a meeting may ask for.
+    pub seat_limit: usize,
     /// Connections that one participant may hold.
     pub max_connections_per_participant: usize,
+    /// Lock, lobby and passcode.
+    pub access: Access,
+    /// Places in the lobby.
+    pub max_waiting: usize,
+    /// Whether the first host to come lets in everybody who waits.
+    pub admit_on_host_join: bool,
+    /// How long somebody who was denied may not knock again.
+    pub denied_cooldown: Duration,
+    /// Wrong passcodes.
+    pub attempts: AttemptLimits,
+    /// When the meeting may be held.
+    pub schedule: Schedule,
+    /// What the room remembers.
+    pub memory: Memory,
 }
 
 impl Default for RoomPolicy {
@@ -59,7 +154,18 @@ impl Default for RoomPolicy {
             leave_after_close: Duration::from_secs(3),
             role_grace: Duration::from_secs(60),
             max_participants: 1000,
+            seat_limit: 1000,
             max_connections_per_participant: 16,
+            access: Access::default(),
+            max_waiting: 1000,
+            admit_on_host_join: false,
+            denied_cooldown: Duration::from_secs(5),
+            attempts: AttemptLimits::default(),
+            schedule: Schedule {
+                warning: Duration::from_secs(300),
+                ..Schedule::default()
+            },
+            memory: Memory::default(),
         }
     }
 }
@@ -83,12 +189,27 @@ pub struct MeetingSettings {
     /// Seats for plain participants, at most as many as the installation allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_participants: Option<u32>,
+    /// Before that only moderators enter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
+    /// Then the meeting ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+    /// Milliseconds after the first one came when the meeting ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_duration_ms: Option<u64>,
+    /// Milliseconds after the last one left when the meeting ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub empty_timeout_ms: Option<u64>,
+    /// Whether the first host to come lets in everybody who waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admit_on_host_join: Option<bool>,
 }
 
 impl RoomPolicy {
     /// This policy with what the meeting sets for itself.
     #[must_use]
-    pub fn for_meeting(&self, settings: &MeetingSettings) -> Self {
+    pub fn for_meeting(&self, settings: &MeetingSettings, access: &Access) -> Self {
         let millis = |own: Option<u32>, default: Duration| {
             own.map_or(default, |ms| Duration::from_millis(u64::from(ms)))
         };
@@ -98,12 +219,42 @@ impl RoomPolicy {
             leave_after_lost: millis(settings.leave_after_lost_ms, self.leave_after_lost),
             leave_after_close: millis(settings.leave_after_close_ms, self.leave_after_close),
             role_grace: millis(settings.role_grace_ms, self.role_grace),
-            max_participants: settings
-                .max_participants
-                .and_then(|n| usize::try_from(n).ok())
-                .unwrap_or(self.max_participants)
-                .clamp(1, self.max_participants.max(1)),
-            max_connections_per_participant: self.max_connections_per_participant,
+            max_participants: self.seats(settings.max_participants),
+            access: access.clone(),
+            admit_on_host_join: settings
+                .admit_on_host_join
+                .unwrap_or(self.admit_on_host_join),
+            schedule: Schedule {
+                not_before: settings.not_before,
+                not_after: settings.not_after,
+                max_duration: settings
+                    .max_duration_ms
+                    .map(Duration::from_millis)
+                    .or(self.schedule.max_duration),
+                empty_timeout: settings
+                    .empty_timeout_ms
+                    .map(Duration::from_millis)
+                    .or(self.schedule.empty_timeout),
+                warning: self.schedule.warning,
+            },
+            ..self.clone()
+        }
+    }
+
+    fn seats(&self, own: Option<u32>) -> usize {
+        let own = own.and_then(|n| usize::try_from(n).ok());
+        let most = self.seat_limit.max(1);
+        own.map_or(self.max_participants, |own| own.clamp(1, most))
+    }
+
+    /// This policy with the change made, for a room without a record.
+    #[must_use]
+    pub fn with(&self, change: &AccessChange) -> Self {
+        let seats = |own: Option<u32>| self.seats(Some(own.unwrap_or(u32::MAX)));
+        Self {
+            access: self.access.with(change),
+            max_participants: change.max_participants.map_or(self.max_participants, seats),
+            ..self.clone()
         }
     }
 }

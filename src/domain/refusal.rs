@@ -1,5 +1,6 @@
 //! Why a command is refused: a stable code for machines, a kind, a sentence for people.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::role::Role;
@@ -73,6 +74,41 @@ pub enum Refusal {
     /// Another command that needs a host.
     #[error("Only hosts can do this; ask a host of the meeting")]
     NotHost,
+    /// A command that needs a host or a co-host.
+    #[error("Only hosts and co-hosts can do this; ask one of them")]
+    NotModerator,
+    /// The actor may do this, but not to a host.
+    #[error("Only the meeting's creator can do this to a host")]
+    HostsAlike,
+    /// Banned until somebody lifts it.
+    #[error("You are banned from this meeting; only its hosts and co-hosts can lift that")]
+    Banned,
+    /// Locked for everybody but moderators.
+    #[error("The room is locked; ask a host to let you in")]
+    RoomLocked,
+    /// The lobby has no place left.
+    #[error("Too many people are waiting to be let in; try again later")]
+    LobbyFull,
+    /// The meeting has a passcode, and none was given.
+    #[error("This meeting has a passcode; send it with the join")]
+    PasscodeRequired,
+    /// Not the meeting's passcode.
+    #[error("This is not the meeting's passcode")]
+    WrongPasscode,
+    /// Before the meeting's time.
+    #[error("The meeting has not started yet; come back in {} s", .starts_in.as_secs())]
+    NotStarted {
+        /// How long until it does.
+        starts_in: Duration,
+    },
+    /// Somebody else decided first.
+    #[error("{by} has {} them already", if *.admitted { "admitted" } else { "denied" })]
+    AlreadyDecided {
+        /// Who, by name.
+        by: Arc<str>,
+        /// What they decided.
+        admitted: bool,
+    },
     /// The target is not in the room.
     #[error("Participant not found")]
     ParticipantNotFound,
@@ -151,6 +187,15 @@ impl Refusal {
         match self {
             Self::RoomNotFound => "room-not-found",
             Self::NotHostForRole(_) | Self::NotHost => "not-host",
+            Self::NotModerator => "not-moderator",
+            Self::HostsAlike | Self::Forbidden => "forbidden",
+            Self::Banned => "banned",
+            Self::RoomLocked => "room-locked",
+            Self::LobbyFull => "lobby-full",
+            Self::PasscodeRequired => "passcode-required",
+            Self::WrongPasscode => "wrong-passcode",
+            Self::NotStarted { .. } => "not-started",
+            Self::AlreadyDecided { .. } => "already-decided",
             Self::ParticipantNotFound => "participant-not-found",
             Self::CannotTargetSelf => "cannot-target-self",
             Self::LastHost => "last-host",
@@ -164,7 +209,6 @@ impl Refusal {
             Self::InvalidPayload { .. } => "invalid-payload",
             Self::RateLimited { .. } => "rate-limited",
             Self::Unauthorized { .. } => "unauthorized",
-            Self::Forbidden => "forbidden",
             Self::Unavailable { .. } => "unavailable",
             Self::UnknownEvent => "unknown-event",
         }
@@ -184,6 +228,9 @@ impl Refusal {
     pub const fn retry_after(&self) -> Option<Duration> {
         if let Self::RateLimited { retry_after, .. } = self {
             return Some(*retry_after);
+        }
+        if let Self::NotStarted { starts_in } = self {
+            return Some(*starts_in);
         }
         if self.kind().is_retryable() {
             Some(RETRY_AFTER)
@@ -210,11 +257,20 @@ impl Refusal {
             | Self::NotHost
             | Self::NotJoinedForRole(_)
             | Self::NotJoined
+            | Self::NotModerator
+            | Self::HostsAlike
+            | Self::Banned
+            | Self::RoomLocked
+            | Self::PasscodeRequired
+            | Self::WrongPasscode
             | Self::ProtectedCreator
             | Self::Forbidden => Kind::Forbidden,
             Self::CannotTargetSelf
             | Self::LastHost
             | Self::RoomFull
+            | Self::LobbyFull
+            | Self::NotStarted { .. }
+            | Self::AlreadyDecided { .. }
             | Self::AlreadyConnected { .. }
             | Self::MeetingExists => Kind::Conflict,
             Self::MeetingEnded => Kind::Gone,
@@ -236,6 +292,20 @@ impl Refusal {
             Self::RoomNotFound,
             Self::NotHostForRole(change),
             Self::NotHost,
+            Self::NotModerator,
+            Self::HostsAlike,
+            Self::Banned,
+            Self::RoomLocked,
+            Self::LobbyFull,
+            Self::PasscodeRequired,
+            Self::WrongPasscode,
+            Self::NotStarted {
+                starts_in: Duration::ZERO,
+            },
+            Self::AlreadyDecided {
+                by: "".into(),
+                admitted: true,
+            },
             Self::ParticipantNotFound,
             Self::CannotTargetSelf,
             Self::LastHost,

@@ -23,6 +23,52 @@ impl Role {
     }
 }
 
+/// What is remembered of a user in a meeting for good, present or not: a role, or that they are banned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// [`Role::Host`].
+    Host,
+    /// [`Role::CoHost`].
+    CoHost,
+    /// May not enter until the ban is lifted.
+    Banned,
+}
+
+impl Mark {
+    /// Every mark.
+    pub const ALL: [Self; 3] = [Self::Host, Self::CoHost, Self::Banned];
+
+    /// The stable word for this mark in SQL and logs.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Host => Role::Host.as_str(),
+            Self::CoHost => Role::CoHost.as_str(),
+            Self::Banned => "banned",
+        }
+    }
+
+    /// The role, where it is one.
+    #[must_use]
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Self::Host => Some(Role::Host),
+            Self::CoHost => Some(Role::CoHost),
+            Self::Banned => None,
+        }
+    }
+}
+
+impl From<Role> for Mark {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Host => Self::Host,
+            Role::CoHost => Self::CoHost,
+        }
+    }
+}
+
 /// Both role flags of one participant at one revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Roles {

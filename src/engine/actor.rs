@@ -22,9 +22,9 @@ use super::reply::ReplyTo;
 use super::sink::RoomSink;
 use super::store::StoreError;
 use crate::domain::grant::{Grants, Stamp};
-use crate::domain::id::{RoomKey, UserId};
+use crate::domain::id::{Revision, RoomKey, UserId};
 use crate::domain::refusal::Refusal;
-use crate::domain::role::Role;
+use crate::domain::role::Mark;
 use crate::domain::room::state::Authority;
 use crate::domain::room::{Actor, Command, Commit, Join, Replica, Room};
 use crate::domain::time::Timestamp;
@@ -67,8 +67,8 @@ pub(super) struct Loaded {
     pub(super) confirmed: Grants,
     /// Commits that SQL has not answered yet, oldest first.
     pub(super) unconfirmed: VecDeque<Arc<Commit>>,
-    /// Roles that could not be made durable and have to be undone, and by which change.
-    pub(super) to_undo: BTreeMap<(UserId, Role), Stamp>,
+    /// Marks that could not be made durable and have to be undone, and by which change.
+    pub(super) to_undo: BTreeMap<(UserId, Mark), Stamp>,
     /// After a failure of the store: not before then again.
     pub(super) retry_at: Option<Timestamp>,
     pub(super) empty_since: Option<Timestamp>,
@@ -90,6 +90,8 @@ pub(super) struct Loaded {
     pub(super) count_at: Option<Timestamp>,
     /// Until then nobody's grace ends: people could not come back while the store was away.
     pub(super) hold_until: Option<Timestamp>,
+    /// From which revision on this node has told of every commit.
+    pub(super) told_since: Revision,
     /// `None` while the room has to be opened anew.
     feed: Option<mpsc::Receiver<Arc<Commit>>>,
 }
@@ -134,7 +136,7 @@ impl RoomActor {
             sink,
         } = self;
         let confirmed = (*room.grants).clone();
-        let empty_since = room.is_empty().then(|| parts.clock.now());
+        let empty_since = room.is_deserted().then(|| parts.clock.now());
         let mut room = Loaded {
             key,
             parts,
@@ -155,8 +157,10 @@ impl RoomActor {
             stale,
             count_at: None,
             hold_until: None,
+            told_since: 0,
             feed: Some(feed),
         };
+        room.told_since = room.room().rev;
         if ahead {
             room.reconcile_later();
         }
@@ -239,7 +243,7 @@ impl Loaded {
         let node = self.parts.ids.node();
         let ours = self
             .room()
-            .participants()
+            .everybody()
             .flat_map(|participant| &participant.connections)
             .any(|connection| connection.node == node);
         if ours {
@@ -278,7 +282,10 @@ impl Loaded {
     /// When to look at the room again although nobody sent anything.
     fn deadline(&self) -> Option<Timestamp> {
         let settled = self.recording.is_empty() && self.to_undo.is_empty();
-        let idle = self.empty_since.filter(|_| settled);
+        // A room that will end for being empty stays until then.
+        let idle = self
+            .empty_since
+            .filter(|_| settled && self.ends_when_empty().is_none());
         let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
         let wanting = !self.to_undo.is_empty()
             || self.in_doubt
@@ -295,6 +302,7 @@ impl Loaded {
             .chain(again)
             .chain(self.reconcile_at)
             .chain(self.count_at)
+            .chain(self.end_due().map(|(at, _)| at))
             .min();
         // Whatever is due, a store that has just failed is not asked without a pause.
         due.map(|due| self.retry_at.map_or(due, |retry| due.max(retry)))
@@ -318,7 +326,8 @@ impl Loaded {
         let limit = self.parts.limits.idle_close;
         self.recording.is_empty()
             && self.to_undo.is_empty()
-            && self.room().is_empty()
+            && self.room().is_deserted()
+            && self.ends_when_empty().is_none()
             && self
                 .empty_since
                 .is_some_and(|since| since.plus(limit) <= self.parts.clock.now())
@@ -420,6 +429,7 @@ impl Loaded {
         if self.stale {
             self.align().await;
         }
+        self.end_if_due().await;
         if self.reconcile_at.is_some_and(|at| at <= now) {
             self.ask_sql();
         }

@@ -9,11 +9,16 @@ use super::committing::{Authority, Fate};
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
-use crate::domain::room::{Actor, Command};
+use crate::domain::room::{Actor, By, Command, EndCause};
 
 /// By then every node that lives has noticed that the store had lost the room: it compares positions
 /// more often than that.
 const OPENERS_AFTER: Duration = Duration::from_secs(40);
+
+/// The end that SQL knows of.
+const END: Command = Command::End {
+    cause: EndCause::Command,
+};
 
 impl Loaded {
     /// Makes owner, roles and end what SQL says they are. Tried again until SQL and the store answer.
@@ -39,10 +44,10 @@ impl Loaded {
             },
         };
         if ended {
-            return self.room().is_ended() || self.decree(Command::End).await != Fate::Refused;
+            return self.room().is_ended() || self.decree(END).await != Fate::Refused;
         }
         if let Some(meeting) = meeting {
-            let adopt = authority::adopting(&self.parts.policy, &meeting);
+            let adopt = authority::adopting(&self.parts.policy, &meeting, By::system());
             if self.decree(adopt).await == Fate::Refused {
                 return false;
             }

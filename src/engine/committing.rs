@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::actor::Loaded;
 use super::directory::LedgerEntry;
-use super::registry::{Message, Request};
+use super::registry::{Message, Reading, Request};
 use super::reply::{Answer, Outcome, ReplyTo};
 use super::store::{Appended, StoreError};
 use crate::domain::policy::UncreatedRooms;
@@ -50,7 +50,7 @@ impl Loaded {
         };
         let at = self.parts.clock.now();
         match command {
-            Command::End => Some(LedgerEntry::End { at }),
+            Command::End { .. } => Some(LedgerEntry::End { at }),
             Command::Join(join) => {
                 let claims = self.room().creator.is_none()
                     && self.room().policy.uncreated == UncreatedRooms::FirstJoinerHosts;
@@ -63,6 +63,19 @@ impl Loaded {
             | Command::LoseConnection { .. }
             | Command::ChangeRole { .. }
             | Command::UpdateState { .. }
+            | Command::Mute { .. }
+            | Command::AskToUnmute { .. }
+            | Command::LowerHand { .. }
+            | Command::Remove { .. }
+            | Command::Unban { .. }
+            | Command::Admit { .. }
+            | Command::Deny { .. }
+            | Command::AdmitAll
+            | Command::UpdateAccess { .. }
+            | Command::LiftLockout
+            | Command::NoteFailure { .. }
+            | Command::Signal { .. }
+            | Command::SendMessage { .. }
             | Command::LoseNodes { .. }
             | Command::LoseStrangers { .. }
             | Command::Expire
@@ -74,6 +87,7 @@ impl Loaded {
     /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
     /// decided alone; everything between is decided together.
     pub(super) async fn handle(&mut self, messages: Vec<Message>) {
+        self.recall(&messages).await;
         let mut batch = Vec::with_capacity(messages.len().saturating_add(1));
         // A room that is never without a message still keeps its deadlines.
         if self.is_due() {
@@ -99,6 +113,12 @@ impl Loaded {
                 self.reopen().await;
                 continue;
             }
+            if is_about_access(&message.request) {
+                self.commit(std::mem::take(&mut batch), Authority::Unchecked)
+                    .await;
+                self.commit_access(message).await;
+                continue;
+            }
             match self.durable_first(&message) {
                 None => batch.push(message),
                 Some(entry) => {
@@ -119,12 +139,13 @@ impl Loaded {
             return Fate::Unchanged;
         }
         let id = self.parts.ids.commit();
-        let (requests, replies): (Vec<_>, Vec<_>) = messages
+        let (mut requests, replies): (Vec<_>, Vec<_>) = messages
             .into_iter()
             .map(|message| (message.request, message.reply))
             .unzip();
         let mut reopened = false;
         for _ in 0..MAX_CONFLICTS {
+            self.check_passcodes(&mut requests).await;
             let now = self.parts.clock.now();
             let (draft, outcomes) = self.draft(&requests, now, authority);
             let Some((commit, after)) = draft.into_commit(id, now) else {
@@ -169,7 +190,7 @@ impl Loaded {
             .iter()
             .zip(replies)
             .map(|(request, reply)| match request {
-                Request::Read => decided(reply, Ok(Outcome::State)),
+                Request::Read(reading) => decided(reply, Ok(read(*reading))),
                 Request::Change { .. } | Request::Refresh(_) | Request::Reassert => {
                     decided(reply, Err(STORE_DOWN))
                 }
@@ -215,7 +236,7 @@ impl Loaded {
             .map(|request| {
                 let before = draft.events().len();
                 let mut outcome = match request {
-                    Request::Read => Ok(Outcome::State),
+                    Request::Read(reading) => Ok(read(*reading)),
                     Request::Refresh(_) | Request::Reassert => Ok(Outcome::Done),
                     Request::Change { command, .. } if !writable && command.changes_authority() => {
                         Err(DATABASE_DOWN)
@@ -224,15 +245,23 @@ impl Loaded {
                         .execute(actor, command, now)
                         .map(|()| outcome_of(command)),
                 };
+                if let Err(Refusal::WrongPasscode) = &outcome {
+                    note_failure(&mut draft, request, now);
+                }
                 if let Request::Change { id: Some(id), .. } = request {
                     draft.attribute(before, id);
                 }
                 let caused = draft.events().get(before..).unwrap_or_default();
                 if let Ok(Outcome::Joined { returned, .. }) = &mut outcome {
-                    let enters = |it: &Event| matches!(it, Event::ParticipantJoined { .. });
+                    let enters = |it: &Event| {
+                        matches!(
+                            it,
+                            Event::ParticipantJoined { .. } | Event::LobbyEntered { .. }
+                        )
+                    };
                     *returned = !caused.iter().any(enters);
                 }
-                (outcome, caused.iter().any(Event::is_change_of_role))
+                (outcome, caused.iter().any(Event::is_durable))
             })
             .collect();
         (draft, outcomes)
@@ -263,7 +292,7 @@ impl Loaded {
     }
 
     pub(super) fn note_emptiness(&mut self) {
-        self.empty_since = match (self.room().is_empty(), self.empty_since) {
+        self.empty_since = match (self.room().is_deserted(), self.empty_since) {
             (false, _) => None,
             (true, Some(since)) => Some(since),
             (true, None) => Some(self.parts.clock.now()),
@@ -303,7 +332,7 @@ const fn is_change(request: &Request) -> bool {
     matches!(
         request,
         Request::Change {
-            actor: Actor::User(_) | Actor::Service(_) | Actor::BackEnd { .. },
+            actor: Actor::User(_) | Actor::Remote(_) | Actor::Service(_) | Actor::BackEnd { .. },
             ..
         }
     )
@@ -318,6 +347,42 @@ const fn is_about_the_dead(request: &Request) -> bool {
             ..
         }
     )
+}
+
+/// Whether it is a switch of the meeting's record.
+const fn is_about_access(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Change {
+            command: Command::UpdateAccess { .. },
+            ..
+        }
+    )
+}
+
+const fn read(reading: Reading) -> Outcome {
+    match reading {
+        Reading::Room => Outcome::State,
+        Reading::Chat => Outcome::Chat,
+    }
+}
+
+/// A refusal changes nothing, but that there was a wrong passcode has to be remembered.
+fn note_failure(draft: &mut Draft, request: &Request, now: Timestamp) {
+    let Request::Change {
+        command: Command::Join(join),
+        ..
+    } = request
+    else {
+        return;
+    };
+    let note = Command::NoteFailure {
+        user: join.user.clone(),
+        network: join.network.clone(),
+    };
+    if let Err(refusal) = draft.execute(&Actor::System, &note, now) {
+        tracing::error!(%refusal, "a wrong passcode could not be noted");
+    }
 }
 
 type DraftOutcome = (Result<Outcome, Refusal>, bool);
@@ -352,7 +417,20 @@ fn outcome_of(command: &Command) -> Outcome {
         | Command::LoseConnection { .. }
         | Command::ChangeRole { .. }
         | Command::UpdateState { .. }
-        | Command::End
+        | Command::Mute { .. }
+        | Command::AskToUnmute { .. }
+        | Command::LowerHand { .. }
+        | Command::Remove { .. }
+        | Command::Unban { .. }
+        | Command::Admit { .. }
+        | Command::Deny { .. }
+        | Command::AdmitAll
+        | Command::UpdateAccess { .. }
+        | Command::LiftLockout
+        | Command::NoteFailure { .. }
+        | Command::Signal { .. }
+        | Command::SendMessage { .. }
+        | Command::End { .. }
         | Command::LoseNodes { .. }
         | Command::LoseStrangers { .. }
         | Command::Expire

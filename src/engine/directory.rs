@@ -9,8 +9,8 @@ use serde_json::Value;
 use crate::domain::grant::{Grants, Held, Stamp};
 use crate::domain::id::{Epoch, RequestId, Revision, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
-use crate::domain::policy::MeetingSettings;
-use crate::domain::role::Role;
+use crate::domain::policy::{AccessChange, MeetingSettings};
+use crate::domain::role::{Mark, Role};
 use crate::domain::time::Timestamp;
 
 /// Why the directory did not do it.
@@ -36,6 +36,8 @@ pub struct MeetingChange {
     pub starts_at: Option<Timestamp>,
     /// The meeting's own settings, replaced whole.
     pub settings: Option<MeetingSettings>,
+    /// Lock, lobby, passcode and seats, each by itself.
+    pub access: AccessChange,
     /// Ownership: the new creator.
     pub created_by: Option<UserId>,
 }
@@ -123,12 +125,12 @@ impl AuditRow {
 /// Something that must be durable before it is acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerEntry {
-    /// A role granted or revoked. What is known of it from a later change stays.
+    /// A mark given or taken. What is known of it from a later change stays.
     Grant {
-        /// Whose role.
+        /// Whose.
         user: UserId,
-        /// Which role.
-        role: Role,
+        /// Which.
+        mark: Mark,
         /// Since when, or no longer, and by which change.
         held: Held,
     },
@@ -187,7 +189,7 @@ pub trait Directory: Send + Sync {
     /// Deletes a meeting for its users; its id stays taken. `false` when there was none.
     async fn delete(&self, key: &RoomKey, audit: AuditRow) -> Result<bool, DirectoryError>;
 
-    /// The durable roles of a room.
+    /// The durable roles and bans of a room.
     async fn grants(&self, key: &RoomKey) -> Result<Grants, DirectoryError>;
 
     /// Whether the room's meeting was ended or deleted.

@@ -12,8 +12,8 @@ use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{Revision, UserId};
-use crate::domain::role::Role;
-use crate::domain::room::{Command, Commit, decide};
+use crate::domain::role::Mark;
+use crate::domain::room::{By, Command, Commit, decide};
 
 /// Commands whose effect everybody sees already, but which are acknowledged only when it is durable.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ impl Loaded {
             return self.answer_one(message.reply, Err(STORE_DOWN));
         }
         let now = self.parts.clock.now();
-        let ends = matches!(command, Command::End);
+        let ends = matches!(command, Command::End { .. });
         let allowed = decide(self.room(), actor, command, now);
         if allowed.as_ref().is_ok_and(|events| !events.is_empty()) {
             if let Err(error) = self.parts.directory.record(&self.key, vec![entry]).await {
@@ -60,7 +60,7 @@ impl Loaded {
         let Ok(Some(meeting)) = self.parts.directory.meeting(&self.key).await else {
             return;
         };
-        let command = authority::adopting(&self.parts.policy, &meeting);
+        let command = authority::adopting(&self.parts.policy, &meeting, By::system());
         self.decree(command).await;
     }
 
@@ -112,7 +112,7 @@ impl Loaded {
             Ok(()) => authority::fold(&mut self.confirmed, events),
             Err(error) => {
                 tracing::warn!(room.id = %self.key, %error, "roles could not be made durable");
-                let lost = authority::changed_roles(events)
+                let lost = authority::changed_marks(events)
                     .map(|(user, role, held)| ((user.clone(), role), held.stamp));
                 self.to_undo.extend(lost);
                 if commit.is_none() {
@@ -211,11 +211,11 @@ impl Loaded {
     /// These roles, but for what this node is still writing and what it has to undo.
     pub(super) fn of_others<'a>(
         &self,
-        roles: impl Iterator<Item = (&'a UserId, Role, Held)>,
+        roles: impl Iterator<Item = (&'a UserId, Mark, Held)>,
     ) -> Grants {
         let mut own = self.to_undo.clone();
         for commit in &self.unconfirmed {
-            let roles = authority::changed_roles(&commit.events);
+            let roles = authority::changed_marks(&commit.events);
             own.extend(roles.map(|(user, role, held)| ((user.clone(), role), held.stamp)));
         }
         roles

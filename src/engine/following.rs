@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::actor::Loaded;
 use super::authority;
+use super::registry::Message;
 use super::store::Missed;
 use crate::domain::room::{Commit, Gap, Room};
 
@@ -126,6 +127,28 @@ impl Loaded {
         self.to_reassert = true;
         self.reconcile_later();
         self.sink.resync(self.replica.room());
+        self.told_since = self.room().rev;
         self.note_emptiness();
+    }
+
+    /// Somebody comes back who saw more of the room than this node did: the log may tell what they
+    /// missed.
+    pub(super) async fn recall(&mut self, messages: &[Message]) {
+        let (epoch, floor) = (self.room().epoch, self.told_since);
+        let seen = messages
+            .iter()
+            .filter_map(|message| message.reply.seen())
+            .filter(|seen| seen.epoch == epoch && seen.rev < floor)
+            .map(|seen| seen.rev)
+            .min();
+        let Some(seen) = seen else { return };
+        // Asked once: what the log does not hold now, it will not hold later.
+        self.told_since = 0;
+        let missed = self.parts.store.since(self.room(), seen).await;
+        if let Ok(Some(Missed::Commits(commits))) = missed {
+            let (room, upto) = (self.replica.room(), self.replica.room().rev);
+            let known: Vec<_> = commits.into_iter().filter(|it| it.rev <= upto).collect();
+            self.sink.recall(room, &known);
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, 
     let grants = parts.directory.grants(key).await.map_err(down)?;
     let policy = meeting.as_ref().map_or_else(
         || parts.policy.clone(),
-        |m| parts.policy.for_meeting(&m.settings),
+        |m| parts.policy.for_meeting(&m.settings, &m.access),
     );
     let version = meeting.as_ref().map(|meeting| meeting.version());
     let record_version = version.unwrap_or_default();

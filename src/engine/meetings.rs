@@ -2,18 +2,21 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::authority::{self, actor_label};
 use super::directory::{AuditRow, Directory, DirectoryError, MeetingChange, MeetingFilter, Page};
+use super::passcodes::Passcodes;
 use super::registry::Rooms;
 use crate::clock::Clock;
 use crate::domain::id::{RequestId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
+use crate::domain::passcode::{Passcode, PasscodeHash};
 use crate::domain::permission::Standing;
-use crate::domain::policy::RoomPolicy;
+use crate::domain::policy::{Access, AccessChange, RoomPolicy};
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{Actor, Command, Room};
+use crate::domain::role::Roles;
+use crate::domain::room::{Actor, By, Command, EndCause, Room};
 
 /// Who asks, and what the request is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +29,11 @@ pub struct Origin {
 
 /// Meetings and the rooms they are held in.
 pub struct Meetings {
-    directory: Arc<dyn Directory>,
-    rooms: Arc<Rooms>,
+    pub(super) directory: Arc<dyn Directory>,
+    pub(super) rooms: Arc<Rooms>,
     clock: Arc<dyn Clock>,
     policy: RoomPolicy,
+    passcodes: Arc<Passcodes>,
 }
 
 impl std::fmt::Debug for Meetings {
@@ -37,6 +41,10 @@ impl std::fmt::Debug for Meetings {
         f.debug_struct("Meetings").finish_non_exhaustive()
     }
 }
+
+const END: Command = Command::End {
+    cause: EndCause::Command,
+};
 
 impl Meetings {
     /// The use cases over these parts.
@@ -46,13 +54,23 @@ impl Meetings {
         rooms: Arc<Rooms>,
         clock: Arc<dyn Clock>,
         policy: RoomPolicy,
+        passcodes: Arc<Passcodes>,
     ) -> Self {
         Self {
+            passcodes,
             directory,
             rooms,
             clock,
             policy,
         }
+    }
+
+    /// What may be kept of a passcode.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`].
+    pub async fn hash(&self, passcode: Passcode) -> Result<PasscodeHash, Refusal> {
+        self.passcodes.hash(passcode).await
     }
 
     /// The time, for records.
@@ -75,15 +93,20 @@ impl Meetings {
         };
         let created = self.directory.create_audited(meeting, audit).await;
         let meeting = created.map_err(refusal)?;
-        self.adopt(&meeting).await?;
+        self.adopt(&meeting, by).await?;
         Ok(meeting)
     }
 
-    async fn adopt(&self, meeting: &Meeting) -> Result<(), Refusal> {
+    async fn adopt(&self, meeting: &Meeting, by: &Origin) -> Result<(), Refusal> {
         if self.rooms.read(&meeting.key).await?.is_none() {
             return Ok(());
         }
-        let command = authority::adopting(&self.policy, meeting);
+        let by = By {
+            actor: by.actor.clone(),
+            name: None,
+            request: by.request.clone(),
+        };
+        let command = authority::adopting(&self.policy, meeting, by);
         self.rooms
             .change(&meeting.key, Actor::System, command)
             .await
@@ -151,7 +174,7 @@ impl Meetings {
             .await
             .map_err(refusal)?;
         let updated = updated.ok_or(Refusal::MeetingNotFound)?;
-        self.adopt(&updated).await?;
+        self.adopt(&updated, by).await?;
         Ok(updated)
     }
 
@@ -175,7 +198,7 @@ impl Meetings {
 
     async fn end_room(&self, key: &RoomKey, by: &Origin) -> Result<(), Refusal> {
         let Origin { actor, request } = by.clone();
-        let ended = self.rooms.change_for(key, actor, Command::End, request);
+        let ended = self.rooms.change_for(key, actor, END, request);
         ended.await.map(drop)
     }
 
@@ -237,7 +260,11 @@ impl Meetings {
         let grants = self.directory.grants(key).await.map_err(refusal)?;
         Ok(Standing {
             creator: meeting.is_some_and(|meeting| meeting.created_by == *user),
-            roles: grants.roles(user),
+            roles: if grants.is_banned(user) {
+                Roles::default()
+            } else {
+                grants.roles(user)
+            },
             present: room.is_some_and(|room| room.participant(user).is_some()),
         })
     }
@@ -277,7 +304,28 @@ fn differing(meeting: &Meeting, change: &MeetingChange) -> (Option<Value>, Optio
             .settings
             .map(|settings| serde_json::to_value(settings).unwrap_or_default()),
     );
+    if change.access != AccessChange::default() {
+        let seats = |own: Option<u32>| own.map_or(Value::Null, Value::from);
+        let (was, is) = (meeting.settings.max_participants, &change.access);
+        let is_seats = is.max_participants.unwrap_or(was);
+        let access = meeting.access.with(is);
+        note(
+            "access",
+            access_json(&meeting.access, seats(was)),
+            Some(access_json(&access, seats(is_seats))),
+        );
+    }
     (Some(before.into()), Some(after.into()))
+}
+
+/// Lock, lobby and seats for the audit, and whether there is a passcode: never the passcode or its hash.
+pub(super) fn access_json(access: &Access, seats: impl Into<Value>) -> Value {
+    json!({
+        "locked": access.locked,
+        "lobby": access.lobby,
+        "maxParticipants": seats.into(),
+        "passcodeRequired": access.passcode.is_some(),
+    })
 }
 
 /// What a client is told when the database did not do what was asked.

@@ -4,6 +4,7 @@
 //! `socket`; `app` puts them together.
 #![warn(missing_docs)]
 
+mod access;
 pub mod actor;
 mod aligning;
 mod authority;
@@ -12,15 +13,18 @@ pub mod directory;
 mod durability;
 mod following;
 pub mod limits;
+mod live;
 pub mod liveness;
 mod loading;
 pub mod meetings;
 pub mod nodes;
+pub mod passcodes;
 pub mod rates;
 pub mod readiness;
 pub mod registry;
 pub mod reply;
 mod returning;
+mod schedule;
 pub mod security;
 pub mod sink;
 pub mod store;

@@ -11,11 +11,12 @@ use super::actor::RoomActor;
 use super::committing::STORE_DOWN;
 use super::directory::Directory;
 use super::limits::EngineLimits;
+use super::passcodes::Passcodes;
 use super::reply::ReplyTo;
 use super::sink::EventSink;
 use super::store::RoomStore;
 use crate::clock::Clock;
-use crate::domain::id::{ConnectionId, RequestId, RoomKey};
+use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Room};
@@ -34,11 +35,20 @@ pub enum Request {
         id: Option<RequestId>,
     },
     /// Only read it.
-    Read,
+    Read(Reading),
     /// This node was away: whoever is connected here and no longer in the room enters again.
     Reassert,
     /// This connection of the room can be written to again after it had fallen behind.
     Refresh(ConnectionId),
+}
+
+/// What is read of a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// Who is in it.
+    Room,
+    /// The messages that are kept.
+    Chat,
 }
 
 impl Request {
@@ -89,6 +99,8 @@ pub struct EngineParts {
     pub clock: Arc<dyn Clock>,
     /// Commit and epoch numbers.
     pub ids: Arc<IdSource>,
+    /// Hashes passcodes.
+    pub passcodes: Arc<Passcodes>,
     /// Defaults of every room.
     pub policy: RoomPolicy,
     /// Bounds.
@@ -236,11 +248,26 @@ impl Rooms {
     /// # Errors
     /// [`Refusal::Unavailable`] when it is not known here and the store does not answer.
     pub async fn read(&self, key: &RoomKey) -> Result<Option<Room>, Refusal> {
-        match self.ask(key, Request::Read, false).await {
+        match self.ask(key, Request::Read(Reading::Room), false).await {
             Ok(room) => Ok(Some(room)),
             Err(Refusal::RoomNotFound) => self.peek(key).await,
             Err(refusal) => Err(refusal),
         }
+    }
+
+    /// The rooms of a tenant that some node has open, by id.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when the store does not answer.
+    pub async fn open_anywhere(&self, tenant: &TenantId) -> Result<Vec<RoomKey>, Refusal> {
+        let rooms = self.parts.store.rooms().await.map_err(|error| {
+            tracing::warn!(%error, "cannot list the rooms");
+            STORE_DOWN
+        })?;
+        Ok(rooms
+            .into_iter()
+            .filter(|key| key.tenant == *tenant)
+            .collect())
     }
 
     /// The room as the store holds it.

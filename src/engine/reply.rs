@@ -2,7 +2,7 @@
 
 use tokio::sync::oneshot;
 
-use crate::domain::id::{ConnectionId, Revision, UserId};
+use crate::domain::id::{ConnectionId, Position, Revision, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::Room;
 
@@ -15,6 +15,8 @@ pub struct ConnectionReply {
     pub ack: Option<i64>,
     /// The event that it sent.
     pub event: &'static str,
+    /// What it says that it has seen of the room.
+    pub seen: Option<Position>,
 }
 
 /// Where the answer goes.
@@ -26,6 +28,17 @@ pub enum ReplyTo {
     Connection(ConnectionReply),
     /// A task on this node, which gets the room as it is after the command.
     Caller(oneshot::Sender<Result<Room, Refusal>>),
+}
+
+impl ReplyTo {
+    /// What the asking client says that it has seen of the room.
+    #[must_use]
+    pub const fn seen(&self) -> Option<Position> {
+        match self {
+            Self::Connection(connection) => connection.seen,
+            Self::Nobody | Self::Caller(_) => None,
+        }
+    }
 }
 
 /// What became of an accepted command.
@@ -42,6 +55,8 @@ pub enum Outcome {
     },
     /// The room was asked for.
     State,
+    /// Its messages were asked for.
+    Chat,
 }
 
 /// An answer to a client.

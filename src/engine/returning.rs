@@ -10,16 +10,16 @@ use super::directory::DirectoryError;
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
-use crate::domain::id::ConnectionId;
+use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{MediaChanges, Participant};
-use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Room};
+use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Return, Room};
 
 impl Loaded {
     /// Who was here before, is still connected, and is not in the room any more.
     pub(super) fn note_missing(&mut self, before: &Room) {
         let node = self.parts.ids.node();
         let missing: Vec<Join> = before
-            .participants()
+            .everybody()
             .flat_map(|participant| {
                 let held = participant.connections.iter();
                 held.map(move |connection| (participant, connection))
@@ -28,6 +28,13 @@ impl Loaded {
             .filter(|(participant, connection)| !holds(self.room(), participant, connection.id))
             .filter(|(_, connection)| self.sink.is_live(connection.id))
             .map(|(participant, connection)| Join {
+                network: None,
+                passcode: None,
+                returning: Some(if before.lobby().holds(participant.seat) {
+                    Return::ToLobby(participant.seat)
+                } else {
+                    Return::ToRoom
+                }),
                 user: participant.user.clone(),
                 connection: connection.id,
                 node,
@@ -41,10 +48,25 @@ impl Loaded {
             })
             .collect();
         for join in missing {
+            if self.is_sent_away(&join.user) {
+                let by = self
+                    .room()
+                    .dismissal(&join.user)
+                    .map(|it| it.by.name.clone());
+                let banned = self.room().grants.is_banned(&join.user);
+                let by = by.as_deref().unwrap_or("Host");
+                self.sink.send_away(join.connection, by, banned);
+                continue;
+            }
             self.returning
                 .retain(|held| held.connection != join.connection);
             self.returning.push(join);
         }
+    }
+
+    /// Whether somebody was taken out on purpose, which this node did not hear of.
+    fn is_sent_away(&self, user: &UserId) -> bool {
+        self.room().grants.is_banned(user) || self.room().dismissal(user).is_some()
     }
 
     /// Whether a commit of another node took out somebody who may still be connected here.
@@ -65,9 +87,13 @@ impl Loaded {
             Event::ParticipantLeft {
                 user,
                 reason: LeaveReason::Disconnected,
+            }
+            | Event::LobbyLeft {
+                user,
+                reason: LeaveReason::Disconnected,
             } => self
                 .room()
-                .participant(user)
+                .person(user)
                 .is_some_and(|p| p.connections.iter().any(|c| c.node == node)),
             Event::ConnectionDetached { replaced: true, .. }
             | Event::ParticipantLeft { .. }
@@ -77,6 +103,20 @@ impl Loaded {
             | Event::ConnectionAttached { .. }
             | Event::ProfileChanged { .. }
             | Event::MediaChanged { .. }
+            | Event::LobbyEntered { .. }
+            | Event::LobbyLeft { .. }
+            | Event::Admitted { .. }
+            | Event::Denied { .. }
+            | Event::Removed { .. }
+            | Event::BanChanged { .. }
+            | Event::Muted { .. }
+            | Event::UnmuteAsked { .. }
+            | Event::Signalled { .. }
+            | Event::MessageSent { .. }
+            | Event::PasscodeFailed { .. }
+            | Event::LockoutLifted { .. }
+            | Event::EndingSoon { .. }
+            | Event::AbsentForgotten { .. }
             | Event::RoleGranted { .. }
             | Event::RoleRevoked { .. }
             | Event::RoleAffirmed { .. }
@@ -101,7 +141,7 @@ impl Loaded {
         self.returning.retain(|join| sink.is_live(join.connection));
         let gone = self
             .room()
-            .participants()
+            .everybody()
             .flat_map(|participant| participant.connections.iter())
             .filter(|connection| connection.node == node && !sink.is_live(connection.id))
             .map(|connection| {
@@ -170,6 +210,6 @@ impl Loaded {
 }
 
 fn holds(room: &Room, participant: &Participant, connection: ConnectionId) -> bool {
-    room.participant(&participant.user)
+    room.person(&participant.user)
         .is_some_and(|present| present.holds(connection))
 }

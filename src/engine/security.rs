@@ -30,6 +30,8 @@ pub enum SecurityKind {
     TokenRefused,
     /// Somebody did too much of something.
     LimitHit,
+    /// A joiner did not know a meeting's passcode.
+    WrongPasscode,
     /// Somebody without the right to it wanted to change or see something.
     Forbidden,
 }
@@ -43,6 +45,7 @@ impl SecurityKind {
             Self::ForgedId => "forged-id",
             Self::TokenRefused => "token-refused",
             Self::LimitHit => "limit-hit",
+            Self::WrongPasscode => "wrong-passcode",
             Self::Forbidden => "forbidden",
         }
     }

@@ -1,5 +1,7 @@
 //! Port: the clients of this node.
 
+use std::sync::Arc;
+
 use crate::domain::id::{ConnectionId, RoomKey};
 use crate::domain::room::{Commit, Room};
 
@@ -19,6 +21,13 @@ pub trait RoomSink: Send {
 
     /// Whether a client of this node has this connection open and was let into the room with it.
     fn is_live(&self, connection: ConnectionId) -> bool;
+
+    /// This connection's user was taken out of the room, and this node hears of it only now.
+    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool);
+
+    /// These commits led to the room as it is, before this node could tell of them: whoever had missed
+    /// some may be told now.
+    fn recall(&mut self, room: &Room, commits: &[Arc<Commit>]);
 
     /// The replica started again from a snapshot: every member gets the room whole.
     fn resync(&mut self, room: &Room);

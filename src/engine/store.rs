@@ -81,6 +81,9 @@ pub trait RoomStore: Send + Sync {
     /// The room as the store holds it, for those who do not open it; `None` when there is none.
     async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError>;
 
+    /// The rooms that some node has open.
+    async fn rooms(&self) -> Result<BTreeSet<RoomKey>, StoreError>;
+
     /// The nodes that have the room open.
     async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError>;
 

@@ -13,6 +13,7 @@ use crate::auth::{Identity, Principal, TokenFault, bearer};
 use crate::domain::id::{RequestId, RoomId, RoomKey, UserId};
 use crate::domain::permission::{MeetingAction, Scope};
 use crate::domain::refusal::Refusal;
+use crate::domain::room::Actor;
 use crate::engine::meetings::Origin;
 use crate::engine::rates::{Counted, Payer, network_of};
 use crate::engine::security::{Attempt, SecurityKind};
@@ -95,6 +96,18 @@ impl Caller {
             actor: self.principal.actor(user),
             request: self.request.clone(),
         })
+    }
+
+    /// The caller as the actor of a command in a live room: a person is judged there by rank.
+    ///
+    /// # Errors
+    /// [`Refusal::Unauthorized`] when the claim is somebody else.
+    pub fn live_origin(&self, api: &Api, claim: Option<&UserId>) -> Result<Origin, Refusal> {
+        let mut origin = self.origin(api, claim)?;
+        if let Identity::User(user) = &self.principal.identity {
+            origin.actor = Actor::Remote(user.clone());
+        }
+        Ok(origin)
     }
 
     /// Counts a meeting that is about to be created for this user, whoever asks for it.

@@ -15,13 +15,16 @@ use super::problem::Problem;
 use super::{Api, HttpLimits};
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::meeting::Meeting;
+use crate::domain::passcode::{MAX_CHARS, MIN_CHARS, Passcode, PasscodeHash};
 use crate::domain::permission::MeetingAction;
+use crate::domain::policy::{Access, AccessChange, MeetingSettings};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, MeetingChange, MeetingFilter};
 use crate::protocol::rest::{
-    CreateMeeting, MeetingBody, Moment, ParticipantBody, ParticipantsBody, UpdateMeeting, rfc3339,
+    CreateMeeting, MeetingBody, Moment, ParticipantBody, ParticipantsBody, SettingsInput,
+    UpdateMeeting, rfc3339,
 };
 
 type Shared = State<Arc<Api>>;
@@ -36,9 +39,11 @@ pub async fn create(
     caller: Caller,
     JsonBody(body): JsonBody<CreateMeeting>,
 ) -> Answer {
-    let meeting = new_meeting(&api, &caller, &body)?;
+    let mut meeting = new_meeting(&api, &caller, &body)?;
     caller.count_creation(&api, &meeting.created_by)?;
     let by = caller.origin(&api, Some(&meeting.created_by))?;
+    let passcode = hashed(&api, body.passcode.as_ref()).await?;
+    meeting.access.passcode = passcode.flatten();
     let meeting = api.meetings.create(meeting, &by).await?;
     Ok((StatusCode::CREATED, Json(MeetingBody::from(&*meeting))).into_response())
 }
@@ -79,8 +84,46 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
         created_at: now,
         updated_at: now,
         ended_at: None,
-        settings: body.settings.unwrap_or_default(),
+        settings: settings(body.settings.as_ref())?.unwrap_or_default(),
+        access: Access {
+            locked: body.locked.unwrap_or(false),
+            lobby: body.lobby.unwrap_or(false),
+            passcode: None,
+        },
     })
+}
+
+fn settings(given: Option<&SettingsInput>) -> Result<Option<MeetingSettings>, Refusal> {
+    let Some(given) = given else { return Ok(None) };
+    let read = given.settings();
+    read.map(Some).ok_or_else(|| {
+        invalid(
+            "notBefore and notAfter must be RFC 3339 text or milliseconds since 1970, and in this order"
+                .to_owned(),
+        )
+    })
+}
+
+/// The hash of a passcode that is to be set. Absent: it stays; `null`: it goes.
+async fn hashed(
+    api: &Api,
+    given: Option<&Option<String>>,
+) -> Result<Option<Option<PasscodeHash>>, Refusal> {
+    match given {
+        None => Ok(None),
+        Some(None) => Ok(Some(None)),
+        Some(Some(text)) => {
+            let passcode = Passcode::new(text).ok_or_else(|| {
+                invalid(format!(
+                    "passcode must have {MIN_CHARS} to {MAX_CHARS} characters, or be null"
+                ))
+            })?;
+            api.meetings
+                .hash(passcode)
+                .await
+                .map(|hash| Some(Some(hash)))
+        }
+    }
 }
 
 fn moment(given: Option<&Moment>) -> Result<Option<Timestamp>, Refusal> {
@@ -111,8 +154,14 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    fn limit(&self, api: &Api) -> u64 {
+    /// How many entries.
+    pub(super) fn limit(&self, api: &Api) -> u64 {
         api.limits.page(self.limit)
+    }
+
+    /// After which one.
+    pub(super) fn after(&self) -> Option<&str> {
+        self.after.as_deref()
     }
 
     fn ended(&self) -> Result<Option<bool>, Refusal> {
@@ -178,7 +227,13 @@ pub async fn update(
             .map(|text| input::line("description", text, limit))
             .transpose()?,
         starts_at: moment(body.starts_at.as_ref())?,
-        settings: body.settings,
+        settings: settings(body.settings.as_ref())?,
+        access: AccessChange {
+            locked: body.locked,
+            lobby: body.lobby,
+            passcode: hashed(&api, body.passcode.as_ref()).await?,
+            max_participants: None,
+        },
         created_by: body
             .created_by
             .as_deref()
@@ -202,7 +257,11 @@ pub struct ByQuery {
 }
 
 impl ByQuery {
-    fn user(&self) -> Result<Option<UserId>, Refusal> {
+    /// Who asks.
+    ///
+    /// # Errors
+    /// It is no user id.
+    pub(super) fn user(&self) -> Result<Option<UserId>, Refusal> {
         self.user_id
             .as_deref()
             .map(|id| input::user_id("userId", id))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
 
@@ -22,8 +22,10 @@ pub mod caller;
 pub mod health;
 pub mod input;
 pub mod meetings;
+pub mod moderation;
 pub mod problem;
 pub mod request_id;
+pub mod rooms;
 pub mod security;
 
 /// Bounds of the REST surface, all of them settings.
@@ -79,6 +81,29 @@ pub struct Api {
     pub new_id: fn() -> Option<RoomId>,
 }
 
+/// What is done in live rooms.
+fn live() -> Router<Arc<Api>> {
+    let of = |path: &str| format!("/api/meetings/{{id}}/{path}");
+    Router::new()
+        .route("/api/rooms", get(rooms::list))
+        .route("/api/rooms/end", post(rooms::end_all))
+        .route(&of("lobby"), get(moderation::lobby))
+        .route(&of("admit"), post(moderation::admit))
+        .route(&of("deny"), post(moderation::deny))
+        .route(&of("remove"), post(moderation::remove))
+        .route(&of("mute"), post(moderation::mute))
+        .route(&of("lock"), post(moderation::lock))
+        .route(&of("bans"), get(moderation::bans))
+        .route(
+            &of("bans/{user}"),
+            put(moderation::ban).delete(moderation::unban),
+        )
+        .route(
+            &of("roles/{user}/{role}"),
+            put(moderation::grant_role).delete(moderation::revoke_role),
+        )
+}
+
 /// Every route.
 pub fn router(api: Arc<Api>) -> Router {
     Router::new()
@@ -97,6 +122,7 @@ pub fn router(api: Arc<Api>) -> Router {
             get(meetings::participants),
         )
         .route("/api/meetings/{id}/audit", get(meetings::audit))
+        .merge(live())
         .route("/api/security-events", get(security::events))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)

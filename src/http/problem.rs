@@ -1,5 +1,6 @@
 //! Errors as `application/problem+json` (RFC 9457) with a stable `code`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -19,6 +20,8 @@ pub struct Problem {
     retry_after: Option<Duration>,
     /// Whether a token was there and is not believed.
     bad_token: bool,
+    /// Who decided before, and whether they admitted.
+    decided: Option<(Arc<str>, bool)>,
 }
 
 #[derive(Serialize)]
@@ -30,6 +33,10 @@ struct ProblemBody<'a> {
     detail: &'a str,
     #[serde(rename = "retryAfterMs", skip_serializing_if = "Option::is_none")]
     retry_after_ms: Option<u128>,
+    #[serde(rename = "decidedBy", skip_serializing_if = "Option::is_none")]
+    decided_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'static str>,
 }
 
 impl Problem {
@@ -43,6 +50,7 @@ impl Problem {
             detail,
             retry_after: None,
             bad_token: false,
+            decided: None,
         }
     }
 
@@ -65,6 +73,7 @@ impl Problem {
             detail,
             retry_after: None,
             bad_token: false,
+            decided: None,
         }
     }
 
@@ -79,12 +88,18 @@ impl Problem {
             detail,
             retry_after: None,
             bad_token: false,
+            decided: None,
         }
     }
 }
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
+        let decided = if let Refusal::AlreadyDecided { by, admitted } = &refusal {
+            Some((by.clone(), *admitted))
+        } else {
+            None
+        };
         let status = match refusal.kind() {
             Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
             Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
@@ -102,6 +117,7 @@ impl From<Refusal> for Problem {
             detail: refusal.to_string(),
             retry_after: refusal.retry_after(),
             bad_token: false,
+            decided,
         }
     }
 }
@@ -117,6 +133,11 @@ impl IntoResponse for Problem {
             retry_after_ms: self
                 .retry_after
                 .map(|after| after.as_micros().div_ceil(1_000).max(1)),
+            decided_by: self.decided.as_ref().map(|(by, _)| &**by),
+            decision: self
+                .decided
+                .as_ref()
+                .map(|(_, admitted)| decision(*admitted)),
         };
         let mut response = Response::new(Body::from(serde_json::to_vec(&body).unwrap_or_default()));
         *response.status_mut() = self.status;
@@ -142,6 +163,10 @@ impl IntoResponse for Problem {
     }
 }
 
+const fn decision(admitted: bool) -> &'static str {
+    if admitted { "admitted" } else { "denied" }
+}
+
 /// A page of a site that is not to use the server.
 #[must_use]
 pub fn foreign_page() -> Problem {
@@ -154,6 +179,7 @@ pub fn foreign_page() -> Problem {
         detail,
         retry_after: None,
         bad_token: false,
+        decided: None,
     }
 }
 
@@ -166,6 +192,7 @@ pub fn draining() -> Problem {
         detail: "This node is about to stop; connect again to reach another".to_owned(),
         retry_after: Some(Duration::from_secs(1)),
         bad_token: false,
+        decided: None,
     }
 }
 
@@ -178,6 +205,7 @@ pub async fn no_route() -> Problem {
         detail,
         retry_after: None,
         bad_token: false,
+        decided: None,
     }
 }
 
@@ -191,5 +219,6 @@ pub async fn no_method() -> Problem {
         detail,
         retry_after: None,
         bad_token: false,
+        decided: None,
     }
 }

@@ -24,6 +24,10 @@ pub enum Audience {
     User(UserId),
     /// One connection that leaves the room with the commit.
     Connection(ConnectionId),
+    /// Every connection of somebody who leaves the room with the commit.
+    Leaving(UserId),
+    /// Every connection of somebody who waits in the lobby, or did until this commit.
+    Waiting(UserId),
 }
 
 /// A message and its audience.
@@ -33,4 +37,28 @@ pub struct Line {
     pub audience: Audience,
     /// What; shared, as many get the same.
     pub message: Arc<Message>,
+    /// Whose presence it tells of, if that is all. Whoever comes back need not hear that they were away.
+    pub presence_of: Option<UserId>,
+}
+
+impl Line {
+    /// A message for somebody.
+    #[must_use]
+    pub const fn new(audience: Audience, message: Arc<Message>) -> Self {
+        Self {
+            audience,
+            message,
+            presence_of: None,
+        }
+    }
+
+    /// Whether a member who was away missed something by it.
+    #[must_use]
+    pub fn is_missed_by(&self, user: &UserId) -> bool {
+        match &self.audience {
+            Audience::Room | Audience::Everyone => self.presence_of.as_ref() != Some(user),
+            Audience::User(addressee) => addressee == user,
+            Audience::Connection(_) | Audience::Leaving(_) | Audience::Waiting(_) => false,
+        }
+    }
 }

@@ -20,11 +20,39 @@ pub mod client {
     pub const ROOM_STATE: &str = "room-state";
     /// End the meeting for everybody.
     pub const END_MEETING: &str = "end-meeting";
+    /// Mute somebody.
+    pub const MUTE_PARTICIPANT: &str = "mute-participant";
+    /// Mute every plain participant.
+    pub const MUTE_ALL: &str = "mute-all";
+    /// Ask somebody to unmute.
+    pub const ASK_TO_UNMUTE: &str = "ask-to-unmute";
+    /// Lower a raised hand, or all of them.
+    pub const LOWER_HAND: &str = "lower-hand";
+    /// Take somebody out, or ban them.
+    pub const REMOVE_PARTICIPANT: &str = "remove-participant";
+    /// Lift a ban.
+    pub const UNBAN_PARTICIPANT: &str = "unban-participant";
+    /// Switch lock, lobby, passcode and seats.
+    pub const UPDATE_ROOM: &str = "update-room";
+    /// Forget wrong passcodes.
+    pub const LIFT_LOCKOUT: &str = "lift-lockout";
+    /// Let somebody in from the lobby.
+    pub const ADMIT_PARTICIPANT: &str = "admit-participant";
+    /// Do not let somebody in from the lobby.
+    pub const DENY_PARTICIPANT: &str = "deny-participant";
+    /// Let in everybody who waits.
+    pub const ADMIT_ALL: &str = "admit-all";
+    /// Pass something on to one participant.
+    pub const SIGNAL: &str = "signal";
+    /// Send a message to everybody.
+    pub const SEND_MESSAGE: &str = "send-message";
+    /// Ask for the messages that are kept.
+    pub const REQUEST_CHAT_HISTORY: &str = "request-chat-history";
     /// Put another token in the place of the connection's.
     pub const REFRESH_AUTH: &str = "refresh-auth";
 
     /// All of them.
-    pub const ALL: [&str; 10] = [
+    pub const ALL: [&str; 24] = [
         JOIN_ROOM,
         LEAVE_ROOM,
         MAKE_HOST,
@@ -34,6 +62,20 @@ pub mod client {
         UPDATE_MY_STATE,
         ROOM_STATE,
         END_MEETING,
+        MUTE_PARTICIPANT,
+        MUTE_ALL,
+        ASK_TO_UNMUTE,
+        LOWER_HAND,
+        REMOVE_PARTICIPANT,
+        UNBAN_PARTICIPANT,
+        UPDATE_ROOM,
+        LIFT_LOCKOUT,
+        ADMIT_PARTICIPANT,
+        DENY_PARTICIPANT,
+        ADMIT_ALL,
+        SIGNAL,
+        SEND_MESSAGE,
+        REQUEST_CHAT_HISTORY,
         REFRESH_AUTH,
     ];
 }
@@ -64,13 +106,39 @@ pub mod server {
     pub const MEETING_ENDED: &str = "meeting-ended";
     /// A newer connection of the same user took this one's place.
     pub const SESSION_REPLACED: &str = "session-replaced";
+    /// Lock, lobby, passcode or seats changed.
+    pub const ROOM_UPDATED: &str = "room-updated";
+    /// A moderator muted you.
+    pub const FORCE_MUTE: &str = "force-mute";
+    /// A moderator asks you to unmute.
+    pub const UNMUTE_REQUESTED: &str = "unmute-requested";
+    /// You were taken out of the room.
+    pub const KICKED_FROM_ROOM: &str = "kicked-from-room";
+    /// You wait in the lobby.
+    pub const LOBBY_WAITING: &str = "lobby-waiting";
+    /// You were let in.
+    pub const LOBBY_ADMITTED: &str = "lobby-admitted";
+    /// You were not let in.
+    pub const LOBBY_DENIED: &str = "lobby-denied";
+    /// Who waits in the lobby.
+    pub const LOBBY_UPDATED: &str = "lobby-updated";
+    /// Somebody is locked out after too many wrong passcodes.
+    pub const PASSCODE_LOCKOUT: &str = "passcode-lockout";
+    /// The schedule will end the meeting.
+    pub const MEETING_ENDING: &str = "meeting-ending";
+    /// Another participant has something for you.
+    pub const SIGNAL: &str = "signal";
+    /// A message to everybody.
+    pub const RECEIVE_MESSAGE: &str = "receive-message";
+    /// The messages that are kept.
+    pub const CHAT_HISTORY: &str = "chat-history";
     /// Your token is about to expire; send another with `refresh-auth`.
     pub const TOKEN_EXPIRING: &str = "token-expiring";
     /// Your command was refused.
     pub const ERROR: &str = "error";
 
     /// All of them.
-    pub const ALL: [&str; 14] = [
+    pub const ALL: [&str; 27] = [
         EXISTING_PARTICIPANTS,
         PARTICIPANT_JOINED,
         PARTICIPANT_LEFT,
@@ -83,6 +151,19 @@ pub mod server {
         HOST_CHANGED,
         MEETING_ENDED,
         SESSION_REPLACED,
+        ROOM_UPDATED,
+        FORCE_MUTE,
+        UNMUTE_REQUESTED,
+        KICKED_FROM_ROOM,
+        LOBBY_WAITING,
+        LOBBY_ADMITTED,
+        LOBBY_DENIED,
+        LOBBY_UPDATED,
+        PASSCODE_LOCKOUT,
+        MEETING_ENDING,
+        SIGNAL,
+        RECEIVE_MESSAGE,
+        CHAT_HISTORY,
         TOKEN_EXPIRING,
         ERROR,
     ];

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
-use crate::domain::id::{RoomId, UserId};
+use crate::domain::id::{Position, RoomId, UserId};
 use crate::domain::participant::MediaChanges;
+use crate::domain::passcode::Passcode;
 use crate::domain::refusal::RoleChange;
+use crate::domain::room::Command;
 
 /// Limits of what a payload may carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +16,10 @@ pub struct PayloadLimits {
     pub name_chars: usize,
     /// Bytes of an image URL.
     pub image_url_bytes: usize,
+    /// Bytes of a message to everybody.
+    pub message_bytes: usize,
+    /// Bytes of what one participant has for another.
+    pub signal_bytes: usize,
 }
 
 impl Default for PayloadLimits {
@@ -21,6 +27,8 @@ impl Default for PayloadLimits {
         Self {
             name_chars: 128,
             image_url_bytes: 2048,
+            message_bytes: 8 * 1024,
+            signal_bytes: 32 * 1024,
         }
     }
 }
@@ -38,6 +46,10 @@ pub struct JoinRequest {
     pub image_url: Option<Arc<str>>,
     /// Initial media flags.
     pub media: MediaChanges,
+    /// What they say the passcode is. One that none can be is none.
+    pub passcode: Option<Passcode>,
+    /// The last that they have seen of the room, where they come back.
+    pub seen: Option<Position>,
 }
 
 /// A token as the client sent it. Never shown.
@@ -66,17 +78,17 @@ pub enum Request {
         /// What.
         change: RoleChange,
     },
-    /// Report media flags.
-    UpdateState {
-        /// Where.
-        room: RoomId,
-        /// What changed.
-        changes: MediaChanges,
-    },
     /// Ask for the whole room.
     RoomState(RoomId),
-    /// End the meeting.
-    End(RoomId),
+    /// Change the room as a participant.
+    Change {
+        /// Where.
+        room: RoomId,
+        /// How.
+        command: Command,
+    },
+    /// Ask for the messages that are kept.
+    ChatHistory(RoomId),
     /// Put another token in the place of the connection's.
     RefreshAuth(Token),
 }

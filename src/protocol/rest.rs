@@ -9,10 +9,10 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::domain::id::UserId;
+use crate::domain::id::{RoomId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::participant::Participant;
-use crate::domain::policy::MeetingSettings;
+use crate::domain::policy::{DevicePolicy, MeetingSettings};
 use crate::domain::room::Room;
 use crate::domain::time::Timestamp;
 
@@ -68,7 +68,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectOnly<T> {
 }
 
 /// `POST /api/meetings`. Unknown fields are ignored, as frontends send more than is needed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateMeeting {
     /// The room's id; drawn by the server when neither this nor `id` is given.
@@ -84,11 +84,18 @@ pub struct CreateMeeting {
     pub starts_at: Option<Moment>,
     /// The meeting's own settings.
     #[serde(default, deserialize_with = "object")]
-    pub settings: Option<MeetingSettings>,
+    pub settings: Option<SettingsInput>,
+    /// Nobody but moderators enters.
+    pub locked: Option<bool>,
+    /// Whoever is no moderator waits to be let in.
+    pub lobby: Option<bool>,
+    /// What whoever is no moderator has to know.
+    #[serde(default, deserialize_with = "given")]
+    pub passcode: Option<Option<String>>,
 }
 
 /// `PATCH /api/meetings/{id}`: what is absent stays as it is.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateMeeting {
     /// A line about the meeting.
@@ -97,11 +104,110 @@ pub struct UpdateMeeting {
     pub starts_at: Option<Moment>,
     /// The meeting's own settings, replaced whole.
     #[serde(default, deserialize_with = "object")]
-    pub settings: Option<MeetingSettings>,
+    pub settings: Option<SettingsInput>,
+    /// Nobody but moderators enters.
+    pub locked: Option<bool>,
+    /// Whoever is no moderator waits to be let in.
+    pub lobby: Option<bool>,
+    /// Another passcode, or `null` for none.
+    #[serde(default, deserialize_with = "given")]
+    pub passcode: Option<Option<String>>,
     /// The new owner.
     pub created_by: Option<String>,
     /// Who asks, where no token says so.
     pub user_id: Option<String>,
+}
+
+impl fmt::Debug for CreateMeeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CreateMeeting").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for UpdateMeeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UpdateMeeting").finish_non_exhaustive()
+    }
+}
+
+/// Tells a `null` from a field that is not there.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// A meeting's own settings as clients send them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct SettingsInput {
+    devices: Option<DevicePolicy>,
+    leave_after_lost_ms: Option<u32>,
+    leave_after_close_ms: Option<u32>,
+    role_grace_ms: Option<u32>,
+    max_participants: Option<u32>,
+    not_before: Option<Moment>,
+    not_after: Option<Moment>,
+    max_duration_ms: Option<u64>,
+    empty_timeout_ms: Option<u64>,
+    admit_on_host_join: Option<bool>,
+}
+
+impl SettingsInput {
+    /// The settings; `None` when a moment is none, or the end comes before the beginning.
+    #[must_use]
+    pub fn settings(&self) -> Option<MeetingSettings> {
+        let moment = |given: &Option<Moment>| match given {
+            Some(given) => given.timestamp().map(Some),
+            None => Some(None),
+        };
+        let (not_before, not_after) = (moment(&self.not_before)?, moment(&self.not_after)?);
+        let backwards = not_before
+            .zip(not_after)
+            .is_some_and(|(from, to)| from >= to);
+        (!backwards).then_some(MeetingSettings {
+            devices: self.devices,
+            leave_after_lost_ms: self.leave_after_lost_ms,
+            leave_after_close_ms: self.leave_after_close_ms,
+            role_grace_ms: self.role_grace_ms,
+            max_participants: self.max_participants,
+            not_before,
+            not_after,
+            max_duration_ms: self.max_duration_ms,
+            empty_timeout_ms: self.empty_timeout_ms,
+            admit_on_host_join: self.admit_on_host_join,
+        })
+    }
+}
+
+/// The same as clients see them: what is not set is not there.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SettingsBody {
+    #[serde(flatten)]
+    own: MeetingSettings,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_timestamp"
+    )]
+    not_before: Option<Timestamp>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "optional_timestamp"
+    )]
+    not_after: Option<Timestamp>,
+}
+
+impl From<&MeetingSettings> for SettingsBody {
+    fn from(settings: &MeetingSettings) -> Self {
+        Self {
+            own: MeetingSettings {
+                not_before: None,
+                not_after: None,
+                ..*settings
+            },
+            not_before: settings.not_before,
+            not_after: settings.not_after,
+        }
+    }
 }
 
 /// The end of the year 9999: RFC 3339 has no later moment.
@@ -148,7 +254,10 @@ pub struct MeetingBody<'a> {
     #[serde(serialize_with = "optional_timestamp")]
     ended_at: Option<Timestamp>,
     status: &'static str,
-    settings: MeetingSettings,
+    settings: SettingsBody,
+    locked: bool,
+    lobby: bool,
+    passcode_required: bool,
     meeting: InnerMeeting<'a>,
 }
 
@@ -179,7 +288,10 @@ impl<'a> From<&'a Meeting> for MeetingBody<'a> {
             } else {
                 "open"
             },
-            settings: meeting.settings,
+            settings: SettingsBody::from(&meeting.settings),
+            locked: meeting.access.locked,
+            lobby: meeting.access.lobby,
+            passcode_required: meeting.access.passcode.is_some(),
             meeting: InnerMeeting {
                 id,
                 creator_id: &meeting.created_by,
@@ -251,4 +363,86 @@ pub struct ParticipantsBody {
     pub count: usize,
     /// Everybody, in order of arrival.
     pub participants: Vec<ParticipantBody>,
+}
+
+/// Somebody in a lobby, over REST.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct WaitingBody {
+    id: UserId,
+    name: Arc<str>,
+    image_url: Option<Arc<str>>,
+    is_reconnecting: bool,
+    #[serde(serialize_with = "timestamp")]
+    waiting_since: Timestamp,
+}
+
+/// The lobby of a live room at one revision.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LobbyBody {
+    meeting_id: String,
+    rev: u64,
+    count: usize,
+    waiting: Vec<WaitingBody>,
+}
+
+impl LobbyBody {
+    /// Who waits, in order; nobody where nobody has been lately.
+    #[must_use]
+    pub fn new(meeting: &RoomId, room: Option<&Room>) -> Self {
+        let queue = room.into_iter().flat_map(|room| room.lobby().iter());
+        let waiting: Vec<WaitingBody> = queue
+            .map(|person| WaitingBody {
+                id: person.user.clone(),
+                name: person.profile.name.clone(),
+                image_url: person.profile.image_url.clone(),
+                is_reconnecting: person.lost.is_some(),
+                waiting_since: person.joined_at,
+            })
+            .collect();
+        Self {
+            meeting_id: meeting.to_string(),
+            rev: room.map_or(0, |room| room.rev),
+            count: waiting.len(),
+            waiting,
+        }
+    }
+}
+
+/// A live room in a list.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoomBody {
+    id: String,
+    count: usize,
+    waiting: usize,
+    locked: bool,
+    lobby: bool,
+    created_by: Option<UserId>,
+    host: &'static str,
+    rev: u64,
+    epoch: String,
+    #[serde(serialize_with = "optional_timestamp")]
+    started_at: Option<Timestamp>,
+    #[serde(serialize_with = "optional_timestamp")]
+    ends_at: Option<Timestamp>,
+}
+
+impl From<&Room> for RoomBody {
+    fn from(room: &Room) -> Self {
+        Self {
+            id: room.key.room.to_string(),
+            count: room.len(),
+            waiting: room.lobby().len(),
+            locked: room.policy.access.locked,
+            lobby: room.policy.access.lobby,
+            created_by: room.creator.clone(),
+            host: room.host_seat.as_str(),
+            rev: room.rev,
+            epoch: format!("{:016x}", room.epoch.0),
+            started_at: room.started_at,
+            ends_at: room.ends_at().map(|(at, _)| at),
+        }
+    }
 }

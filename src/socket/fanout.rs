@@ -9,6 +9,7 @@ use super::hub::Hub;
 use super::inbound::refused;
 use super::members::Members;
 use super::parcel::{Parcel, Piece};
+use super::past::Past;
 use super::sorting::{Extras, Sorted, sort};
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
 use crate::domain::refusal::{Kind, Refusal};
@@ -16,7 +17,7 @@ use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
 use crate::engine::sink::{EventSink, RoomSink};
-use crate::protocol::delta::{self, Attached, Rendered, View};
+use crate::protocol::delta::{self, Attached, Rendered, Resumed, View};
 use crate::protocol::message::Message;
 use crate::protocol::names::{client, server};
 
@@ -37,11 +38,14 @@ impl Fanouts {
 impl EventSink for Fanouts {
     fn open(&self, key: &RoomKey) -> Box<dyn RoomSink> {
         let (hub, key) = (self.hub.clone(), key.clone());
+        let past = Past::new(hub.limits.past);
         Box::new(Fanout {
             hub,
             key,
             view: None,
             members: Members::default(),
+            lobby: Members::default(),
+            past,
         })
     }
 }
@@ -53,6 +57,9 @@ struct Fanout {
     key: RoomKey,
     view: Option<View>,
     members: Members,
+    /// Who waits to be let in. Nothing that is for the room goes there.
+    lobby: Members,
+    past: Past,
 }
 
 impl RoomSink for Fanout {
@@ -61,33 +68,26 @@ impl RoomSink for Fanout {
         let rendered = commit
             .map(|commit| delta::render(&mut view, commit, room))
             .unwrap_or_default();
-        let sorted = sort(&rendered, &self.members);
+        if commit.is_some() {
+            self.past.note(room, &rendered);
+        }
+        let sorted = sort(&rendered, &self.members, &self.lobby);
+        self.tell_lobby(room, &rendered, &sorted);
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
         for answer in &answers {
-            if let Err(refusal) = &answer.outcome
-                && refusal.kind() == Kind::Unavailable
-                && answer.to.event == client::JOIN_ROOM
-            {
-                self.hub.forgive_join_of(answer.to.connection);
-            }
-            let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
-                continue;
-            };
-            if *returned {
-                self.hub.forgive_join(&self.key.tenant, user);
-            }
-            // A repeated join, of which the first was never answered.
-            if room
-                .participant(user)
-                .is_some_and(|p| p.holds(answer.to.connection))
-            {
-                self.enlist_one(answer.to.connection, user);
-            }
+            self.note_outcome(room, answer);
         }
+        let replays = self.replays(room, &answers);
         let list = needs_list(&rendered, &answers).then(|| list_event(view.list(room)));
-        let extras = self.answers(room, &mut view, list.as_ref(), answers, &rendered);
-        self.send(&rendered, &sorted, list, &extras);
+        let shown = Shown {
+            list: list.as_ref(),
+            rendered: &rendered,
+            replays: &replays,
+        };
+        let extras = self.answers(room, &mut view, &shown, answers);
+        self.send(&sorted, &shown, &extras);
+        self.pass(&rendered, &sorted);
         self.view = Some(view);
     }
 
@@ -97,21 +97,53 @@ impl RoomSink for Fanout {
             .is_some_and(|connection| connection.is_in(&self.key))
     }
 
+    fn recall(&mut self, room: &Room, commits: &[Arc<Commit>]) {
+        self.past.recall(room, &delta::recall(commits, room));
+    }
+
+    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool) {
+        let member = self.members.remove(connection);
+        let waiting = self.lobby.remove(connection);
+        let Some(connection) = member
+            .or(waiting)
+            .or_else(|| self.hub.connection(connection))
+        else {
+            return;
+        };
+        connection.leave(&self.key);
+        let words = Piece::Event(Arc::new(delta::kicked(by, banned)));
+        part(&self.hub, &connection, &Parcel::new(vec![words]));
+    }
+
     fn resync(&mut self, room: &Room) {
         let mut view = View::of(room);
+        self.past.forget();
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
         self.enlist(room);
         self.members.retain(|id, user| {
             room.participant(user)
                 .is_some_and(|participant| participant.holds(id))
         });
+        self.lobby.retain(|id, user| waits(room, id, user));
         for (_, connection) in self.members.iter() {
             deliver(&self.hub, connection, &[&list], None);
+        }
+        for (id, connection) in self.lobby.iter() {
+            if let Some(waiting) = room.lobby().holder_of(id) {
+                self.tell_place(room, connection, &waiting.user);
+            }
         }
         self.view = Some(view);
     }
 
     fn refresh(&mut self, room: &Room, connection: ConnectionId) {
+        if let Some(waiting) = self.lobby.get(connection) {
+            waiting.start_over();
+            if let Some(person) = room.lobby().holder_of(connection) {
+                self.tell_place(room, waiting, &person.user);
+            }
+            return;
+        }
         let Some(member) = self.members.get(connection) else {
             // It has left since; without a room there is nothing to show it anew.
             if let Some(idle) = self
@@ -131,6 +163,126 @@ impl RoomSink for Fanout {
 }
 
 impl Fanout {
+    fn tell_place(&self, room: &Room, connection: &Arc<Connection>, user: &UserId) {
+        let words = Piece::Event(Arc::new(delta::waiting(room, user)));
+        let words = Parcel::new(vec![words]);
+        deliver(&self.hub, connection, &[&words], None);
+    }
+
+    /// What a command's outcome means for who is where, and for how often one may join.
+    fn note_outcome(&mut self, room: &Room, answer: &Answer) {
+        let id = answer.to.connection;
+        if let Err(refusal) = &answer.outcome
+            && refusal.kind() == Kind::Unavailable
+            && answer.to.event == client::JOIN_ROOM
+        {
+            self.hub.forgive_join_of(id);
+        }
+        if answer.outcome == Err(Refusal::WrongPasscode) {
+            self.hub.note_wrong_passcode(id, &self.key);
+        }
+        let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
+            return;
+        };
+        if *returned {
+            self.hub.forgive_join(&self.key.tenant, user);
+        }
+        // A repeated join, of which the first was never answered.
+        if room.participant(user).is_some_and(|p| p.holds(id)) {
+            self.enlist_one(id, user);
+        } else if waits(room, id, user) && self.lobby.get(id).is_none() {
+            self.let_wait(id, user);
+        }
+    }
+
+    /// What those are told who come back and say what they have seen.
+    fn replays(&self, room: &Room, answers: &[Answer]) -> Replays {
+        let mut replays = Replays::new();
+        for answer in answers {
+            let id = answer.to.connection;
+            if let Ok(Outcome::Joined { user, returned }) = &answer.outcome
+                && let Some(seen) = answer.to.seen
+                && self.members.get(id).is_some()
+            {
+                replays.insert(id, self.past.since(room, user, seen, *returned));
+            }
+        }
+        replays
+    }
+
+    /// The words for those who wait; who waits from now on, and who no longer.
+    fn tell_lobby(&mut self, room: &Room, rendered: &Rendered, sorted: &Sorted) {
+        let node = self.hub.ids.node();
+        for Attached { connection, user } in &rendered.waiting {
+            if connection.node == node && !self.let_wait(connection.id, user) {
+                self.report_lost(connection.id);
+            }
+        }
+        let gone: Vec<(ConnectionId, UserId)> = self
+            .lobby
+            .entries()
+            .filter(|(id, user)| !waits(room, *id, user))
+            .map(|(id, user)| (id, user.clone()))
+            .collect();
+        for (id, words) in &sorted.waiting {
+            if let Some(connection) = self.lobby.get(*id)
+                && !gone.iter().any(|(gone, _)| gone == id)
+            {
+                deliver(&self.hub, connection, &[words], None);
+            }
+        }
+        for (id, user) in gone {
+            let Some(connection) = self.lobby.remove(id) else {
+                continue;
+            };
+            let admitted = room.participant(&user).is_some_and(|p| p.holds(id));
+            let words = sorted.waiting.get(&id).or_else(|| sorted.parting.get(&id));
+            let Some(words) = words else { continue };
+            if !admitted {
+                connection.leave(&self.key);
+            }
+            part(&self.hub, &connection, words);
+        }
+    }
+
+    /// Whether the connection is still there to wait.
+    fn let_wait(&mut self, id: ConnectionId, user: &UserId) -> bool {
+        let connection = self.hub.connection(id);
+        let entered = connection.filter(|held| held.enter(&self.key, usize::MAX));
+        match entered {
+            Some(connection) => {
+                self.lobby.insert(id, user, connection);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Last words for connections that came and were sent away with the same commit.
+    fn pass(&self, rendered: &Rendered, sorted: &Sorted) {
+        let node = self.hub.ids.node();
+        for Attached { connection, .. } in &rendered.passing {
+            let id = connection.id;
+            let here = self.hub.connection(id).filter(|_| connection.node == node);
+            if let Some(here) = here
+                && self.members.get(id).is_none()
+                && let Some(words) = sorted.parting.get(&id)
+            {
+                here.leave(&self.key);
+                part(&self.hub, &here, words);
+            }
+        }
+    }
+
+    /// A connection ended while its join was under way, and may have said so before the join was noted:
+    /// without this the room would keep a ghost.
+    fn report_lost(&self, connection: ConnectionId) {
+        let cause = LossCause::Lost;
+        let command = Command::LoseConnection { connection, cause };
+        self.hub
+            .tell(&self.key, Request::by_us(Actor::System, command));
+    }
+
     /// Takes out who leaves with the commit, after their last words.
     fn remove(&mut self, rendered: &Rendered, sorted: &Sorted) {
         let mut leaving = rendered.detached.clone();
@@ -159,6 +311,15 @@ impl Fanout {
                 self.enlist_one(held.id, &participant.user);
             }
         }
+        for waiting in room.lobby().iter() {
+            for held in waiting.connections.iter().filter(|c| c.node == node) {
+                let known = self.lobby.get(held.id).is_some();
+                let here = || self.is_live(held.id);
+                if !known && here() {
+                    self.let_wait(held.id, &waiting.user);
+                }
+            }
+        }
     }
 
     fn enlist_one(&mut self, id: ConnectionId, user: &UserId) {
@@ -183,17 +344,7 @@ impl Fanout {
                 .filter(|held| held.enter(&self.key, usize::MAX))
             {
                 Some(connection) => self.members.insert(id, user, connection),
-                // It ended while its join was under way, and may have said so before the join was
-                // noted: without this the room would keep a ghost.
-                None => {
-                    let cause = LossCause::Lost;
-                    let command = Command::LoseConnection {
-                        connection: id,
-                        cause,
-                    };
-                    self.hub
-                        .tell(&self.key, Request::by_us(Actor::System, command));
-                }
+                None => self.report_lost(id),
             }
         }
     }
@@ -203,10 +354,10 @@ impl Fanout {
         &self,
         room: &Room,
         view: &mut View,
-        list: Option<&Arc<Message>>,
+        shown: &Shown<'_>,
         answers: Vec<Answer>,
-        rendered: &Rendered,
     ) -> Extras {
+        let list = shown.list;
         let mut extras = Extras::new();
         let mut whole: HashMap<ConnectionId, usize> = HashMap::new();
         for mut answer in answers {
@@ -219,9 +370,15 @@ impl Fanout {
             connection.end_command();
             let asks_for_all =
                 matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
-            if matches!(answer.outcome, Ok(Outcome::State)) && !is_member {
+            if matches!(answer.outcome, Ok(Outcome::State | Outcome::Chat)) && !is_member {
                 // Its join was refused meanwhile.
                 answer.outcome = Err(Refusal::NotJoined);
+            } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
+                && room.grants.is_banned(user)
+                && !is_member
+            {
+                // Banned with the same commit.
+                answer.outcome = Err(Refusal::Banned);
             } else if asks_for_all {
                 // A list may be a hundred kilobytes, and the commands that ask for it are a hundred
                 // bytes: what one client is sent in one go is bounded like all that waits for it.
@@ -231,17 +388,20 @@ impl Fanout {
                 }
                 *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
             }
-            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_member {
+            let is_here = is_member || self.lobby.get(id).is_some();
+            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_here {
                 connection.leave(&self.key);
             }
             let mut pieces = Vec::with_capacity(2);
-            let newly = || rendered.attached.iter().any(|new| new.connection.id == id);
+            let mut attached = shown.rendered.attached.iter();
+            let mut newly = || attached.any(|new| new.connection.id == id);
             let joined = matches!(answer.outcome, Ok(Outcome::Joined { .. }));
             // A repeated join changes nothing, but who asks for the list gets it.
-            if is_member && joined && !newly() {
+            if is_member && joined && !newly() && !shown.spares_list(id) {
                 pieces.extend(list.cloned().map(Piece::Event));
             }
-            pieces.extend(acknowledge(room, view, list, &answer));
+            let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
+            pieces.extend(acknowledge(room, view, list, &answer, resumed));
             if is_member {
                 let extra: &mut Parcel = extras.entry(id).or_default();
                 pieces.into_iter().for_each(|piece| extra.push(piece));
@@ -253,13 +413,8 @@ impl Fanout {
     }
 
     /// One write per member: newcomers the list, the others what happened, each what is theirs.
-    fn send(
-        &self,
-        rendered: &Rendered,
-        sorted: &Sorted,
-        list: Option<Arc<Message>>,
-        extras: &Extras,
-    ) {
+    fn send(&self, sorted: &Sorted, shown: &Shown<'_>, extras: &Extras) {
+        let rendered = shown.rendered;
         let nothing_new = sorted.room.is_empty() && sorted.own.is_empty();
         if nothing_new && rendered.attached.is_empty() {
             for (id, extra) in extras {
@@ -269,18 +424,22 @@ impl Fanout {
             }
             return;
         }
+        let list = shown.list.cloned();
         let list = list.map(|list| Parcel::new(vec![Piece::Event(list)]));
         for (id, connection) in self.members.iter() {
             let newcomer = sorted.newcomers.contains(&id);
-            let own = if sorted.own.is_empty() {
+            let replay = shown.replays.get(&id).filter(|_| shown.spares_list(id));
+            let replay = replay.filter(|_| newcomer);
+            // What is replayed holds what is theirs of this commit.
+            let own = if sorted.own.is_empty() || replay.is_some() {
                 None
             } else {
                 sorted.own.get(&id)
             };
-            let shared = if newcomer {
-                list.as_ref()
-            } else {
-                Some(&sorted.room)
+            let shared = match (newcomer, replay) {
+                (true, Some((_, missed))) => Some(missed),
+                (true, None) => list.as_ref(),
+                (false, _) => Some(&sorted.room),
             };
             let shared = shared.filter(|_| newcomer || own.is_none());
             let extra = if extras.is_empty() {
@@ -307,10 +466,33 @@ impl Fanout {
 fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
     match &answer.outcome {
         Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
-        Ok(Outcome::State | Outcome::Done) | Err(_) => Err(Refusal::busy(
+        Ok(Outcome::State | Outcome::Chat | Outcome::Done) | Err(_) => Err(Refusal::busy(
             "You asked for the whole room too often at once",
         )),
     }
+}
+
+/// What those are told who come back.
+type Replays = HashMap<ConnectionId, (Resumed, Parcel)>;
+
+/// What goes out with the answers to commands.
+struct Shown<'a> {
+    list: Option<&'a Arc<Message>>,
+    rendered: &'a Rendered,
+    replays: &'a Replays,
+}
+
+impl Shown<'_> {
+    /// Whether this connection is told what it missed instead of the list.
+    fn spares_list(&self, id: ConnectionId) -> bool {
+        let resumed = self.replays.get(&id).map(|(resumed, _)| resumed);
+        matches!(resumed, Some(Resumed::NothingMissed | Resumed::Replayed(_)))
+    }
+}
+
+fn waits(room: &Room, id: ConnectionId, user: &UserId) -> bool {
+    let waiting = room.lobby().get(user);
+    waiting.is_some_and(|waiting| waiting.holds(id))
 }
 
 /// The pieces that answer one command.
@@ -319,21 +501,32 @@ fn acknowledge(
     view: &mut View,
     list: Option<&Arc<Message>>,
     answer: &Answer,
+    resumed: Option<Resumed>,
 ) -> Vec<Piece> {
     let outcome = match &answer.outcome {
         Ok(outcome) => outcome,
         Err(refusal) => return refused(answer.to, refusal),
     };
-    let Some(id) = answer.to.ack else {
-        return Vec::new();
-    };
     let list = list.map_or("[]", |list| &*list.payload);
+    let mut pieces = Vec::with_capacity(2);
     let payload = match outcome {
         Outcome::Done => delta::done_ack(answer.rev),
-        Outcome::State => delta::room_ack(view, room, list, None),
-        Outcome::Joined { user, .. } => delta::room_ack(view, room, list, Some(user)),
+        Outcome::State => delta::room_ack(room, list),
+        Outcome::Joined { user, .. } if room.lobby().get(user).is_some() => {
+            delta::waiting_ack(room, user)
+        }
+        Outcome::Joined { user, .. } => delta::joined_ack(view, room, list, user, resumed),
+        Outcome::Chat => {
+            let history = delta::history(room);
+            let payload = delta::chat_ack(answer.rev, &history);
+            pieces.push(Piece::Event(Arc::new(delta::history_event(history))));
+            payload
+        }
     };
-    vec![Piece::Ack { id, payload }]
+    if let Some(id) = answer.to.ack {
+        pieces.push(Piece::Ack { id, payload });
+    }
+    pieces
 }
 
 fn deliver(

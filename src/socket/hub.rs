@@ -11,8 +11,10 @@ use socketioxide::socket::{Sid, Socket};
 use tokio_util::task::TaskTracker;
 
 use super::abandoned::BackDoor;
+use super::admission;
 use super::connection::{Connection, Source};
 use super::expiry::Expiries;
+use super::past::PastLimits;
 use super::wire::Wire;
 use crate::auth::{Authenticator, Principal};
 use crate::domain::id::{ConnectionId, RoomKey, TenantId, UserId};
@@ -21,7 +23,7 @@ use crate::domain::room::{Actor, Command, LossCause};
 use crate::engine::rates::{Counted, Payer, Rates};
 use crate::engine::registry::{Message, Request, Rooms};
 use crate::engine::reply::ReplyTo;
-use crate::engine::security::Security;
+use crate::engine::security::{Security, SecurityKind};
 use crate::ids::IdSource;
 use crate::net::Occupancy;
 use crate::protocol::request::PayloadLimits;
@@ -47,6 +49,8 @@ pub struct SocketLimits {
     pub connect_timeout: Duration,
     /// What payloads may carry.
     pub payload: PayloadLimits,
+    /// What is kept of a room's past for those who come back.
+    pub past: PastLimits,
 }
 
 impl Default for SocketLimits {
@@ -61,6 +65,10 @@ impl Default for SocketLimits {
             slow_consumer_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             payload: PayloadLimits::default(),
+            past: PastLimits {
+                commits: 256,
+                bytes: 256 * 1024,
+            },
         }
     }
 }
@@ -368,6 +376,16 @@ impl Hub {
             && let Some(user) = connection.user()
         {
             self.forgive_join(&connection.principal().tenant, &user);
+        }
+    }
+
+    /// A joiner did not know the passcode.
+    pub fn note_wrong_passcode(&self, connection: ConnectionId, room: &RoomKey) {
+        if let Some(connection) = self.connection(connection) {
+            let kind = SecurityKind::WrongPasscode;
+            let mut attempt = admission::about(&connection, kind, "join-room");
+            attempt.room = Some(room.room.clone());
+            self.security.note(attempt, None);
         }
     }
 

@@ -17,10 +17,11 @@ use super::hub::{Ending, Hub};
 use super::parcel::{Parcel, Piece};
 use crate::domain::id::{RoomId, RoomKey, UserId};
 use crate::domain::participant::Profile;
+use crate::domain::passcode::{GivenPasscode, Network};
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::room::{Actor, Command, Join, LossCause};
 use crate::domain::time::Timestamp;
-use crate::engine::registry::{Message, Request as RoomRequest, Rooms};
+use crate::engine::registry::{Message, Reading, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
 use crate::engine::security::SecurityKind;
 use crate::protocol::args::Packet;
@@ -65,6 +66,7 @@ impl MessageHandler<LocalAdapter, Ours> for Inbound {
             connection: self.connection.id(),
             ack,
             event,
+            seen: None,
         };
         let outcome = self.pace(event).and(request);
         let outcome = outcome.and_then(|request| self.dispatch(from, request));
@@ -141,30 +143,28 @@ impl Inbound {
                 let user = self.user_for_role(&key, change)?;
                 self.change(from, &key, user, Command::ChangeRole { target, change })
             }
-            Request::UpdateState { room, changes } => {
+            Request::Change { room, command } => {
                 let key = self.key(room);
                 let user = self.user_in(&key)?;
-                self.change(from, &key, user, Command::UpdateState { changes })
+                self.change(from, &key, user, command)
             }
-            Request::End(room) => {
-                let key = self.key(room);
-                let user = self.user_in(&key)?;
-                self.change(from, &key, user, Command::End)
-            }
+            Request::ChatHistory(room) => self.read(from, room, Reading::Chat),
+            Request::RoomState(room) => self.read(from, room, Reading::Room),
             Request::RefreshAuth(token) => self.refresh_auth(from, token),
-            Request::RoomState(room) => {
-                let key = self.key(room);
-                self.user_in(&key)?;
-                if !self.connection.is_in(&key) {
-                    return Err(Refusal::NotJoined);
-                }
-                self.send(
-                    from,
-                    |rooms, message| rooms.send(&key, message),
-                    RoomRequest::Read,
-                )
-            }
         }
+    }
+
+    fn read(&self, from: ConnectionReply, room: RoomId, reading: Reading) -> Result<(), Refusal> {
+        let key = self.key(room);
+        self.user_in(&key)?;
+        if !self.connection.is_in(&key) {
+            return Err(Refusal::NotJoined);
+        }
+        self.send(
+            from,
+            |rooms, message| rooms.send(&key, message),
+            RoomRequest::Read(reading),
+        )
     }
 
     fn join(&self, from: ConnectionReply, join: JoinRequest) -> Result<(), Refusal> {
@@ -199,6 +199,11 @@ impl Inbound {
             Some(name) if join.name.is_empty() => name.clone(),
             _ => join.name,
         };
+        let network = self.connection.source().network;
+        let from = ConnectionReply {
+            seen: join.seen,
+            ..from
+        };
         let command = Command::Join(Box::new(Join {
             user: user.clone(),
             connection: self.connection.id(),
@@ -208,6 +213,9 @@ impl Inbound {
                 image_url: join.image_url,
             },
             media: join.media,
+            network: network.map(|network| Network::new(&network.to_string())),
+            passcode: join.passcode.map(GivenPasscode::new),
+            returning: None,
         }));
         let request = RoomRequest::by_us(Actor::User(user), command);
         let sent = self.send(
@@ -314,7 +322,7 @@ impl Inbound {
         command: Command,
     ) -> Result<(), Refusal> {
         // Only what the audit tells of needs a name there.
-        let audited = command.changes_authority();
+        let audited = command.is_audited();
         let id = audited.then(|| self.connection.name_request()).flatten();
         let request = RoomRequest::Change {
             actor: Actor::User(user),

@@ -62,6 +62,10 @@ impl Members {
             .map(|(id, (_, connection))| (*id, connection))
     }
 
+    pub(super) fn entries(&self) -> impl Iterator<Item = (ConnectionId, &UserId)> {
+        self.connections.iter().map(|(id, (user, _))| (*id, user))
+    }
+
     pub(super) fn ids(&self) -> impl Iterator<Item = ConnectionId> {
         self.connections.keys().copied()
     }

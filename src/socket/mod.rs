@@ -15,6 +15,7 @@ pub mod hub;
 pub mod inbound;
 mod members;
 pub mod parcel;
+pub mod past;
 pub mod polling;
 pub mod query;
 mod sorting;

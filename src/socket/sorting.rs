@@ -20,12 +20,14 @@ pub(super) struct Sorted {
     pub(super) own: Extras,
     /// Last words for connections that leave with the commit.
     pub(super) parting: Extras,
+    /// For connections that wait in the lobby, or did until this commit.
+    pub(super) waiting: Extras,
     /// Connections that came with the commit: they are shown the room, not what led to it.
     pub(super) newcomers: HashSet<ConnectionId>,
 }
 
-/// `members` are those from before the commit.
-pub(super) fn sort(rendered: &Rendered, members: &Members) -> Sorted {
+/// `members` and `lobby` are those from before the commit.
+pub(super) fn sort(rendered: &Rendered, members: &Members, lobby: &Members) -> Sorted {
     let mut sorted = Sorted::default();
     sorted
         .newcomers
@@ -42,6 +44,20 @@ pub(super) fn sort(rendered: &Rendered, members: &Members) -> Sorted {
             }
             Audience::User(user) => drop(addressed.insert(user)),
             Audience::Connection(id) => push(&mut sorted.parting, *id, line),
+            Audience::Leaving(user) => {
+                let passing = rendered.passing.iter().filter(|new| new.user == *user);
+                let passing = passing.map(|new| new.connection.id);
+                for id in members.of(user).iter().copied().chain(passing) {
+                    push(&mut sorted.parting, id, line);
+                }
+            }
+            Audience::Waiting(user) => {
+                let coming = rendered.waiting.iter().filter(|new| new.user == *user);
+                let coming = coming.map(|new| new.connection.id);
+                for id in lobby.of(user).iter().copied().chain(coming) {
+                    push(&mut sorted.waiting, id, line);
+                }
+            }
         }
     }
     for user in addressed {
@@ -65,7 +81,7 @@ fn own_lines(rendered: &Rendered, members: &Members, user: &UserId, sorted: &mut
             let theirs = match &line.audience {
                 Audience::Room | Audience::Everyone => !newcomer,
                 Audience::User(addressee) => addressee == user,
-                Audience::Connection(_) => false,
+                Audience::Connection(_) | Audience::Leaving(_) | Audience::Waiting(_) => false,
             };
             if theirs {
                 push(&mut sorted.own, id, line);

@@ -37,7 +37,7 @@ impl MemoryRoomStore {
         }
     }
 
-    fn rooms(&self) -> MutexGuard<'_, HashMap<RoomKey, Stored>> {
+    fn table(&self) -> MutexGuard<'_, HashMap<RoomKey, Stored>> {
         self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,7 +104,7 @@ impl Stored {
 #[async_trait]
 impl RoomStore for MemoryRoomStore {
     async fn open(&self, node: NodeId, fresh: &Room) -> Result<Opened, StoreError> {
-        let mut rooms = self.rooms();
+        let mut rooms = self.table();
         let stored = rooms
             .entry(fresh.key.clone())
             .or_insert_with(|| Stored::new(fresh));
@@ -113,7 +113,7 @@ impl RoomStore for MemoryRoomStore {
 
     async fn reopen(&self, node: NodeId, replica: &Room) -> Result<Option<Opened>, StoreError> {
         Ok(self
-            .rooms()
+            .table()
             .get_mut(&replica.key)
             .map(|stored| stored.subscribe(node)))
     }
@@ -128,18 +128,22 @@ impl RoomStore for MemoryRoomStore {
     }
 
     async fn peek(&self, key: &RoomKey) -> Result<Option<Room>, StoreError> {
-        let rooms = self.rooms();
+        let rooms = self.table();
         Ok(rooms.get(key).map(|stored| stored.replica.room().clone()))
     }
 
+    async fn rooms(&self) -> Result<BTreeSet<RoomKey>, StoreError> {
+        Ok(self.table().keys().cloned().collect())
+    }
+
     async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
-        let rooms = self.rooms();
+        let rooms = self.table();
         let open = rooms.get(key).into_iter().flat_map(|it| &it.subscribers);
         Ok(open.map(|(node, _)| *node).collect())
     }
 
     async fn append(&self, commit: &Arc<Commit>, after: &Room) -> Result<Appended, StoreError> {
-        let mut rooms = self.rooms();
+        let mut rooms = self.table();
         let Some(stored) = rooms.get_mut(&after.key) else {
             return Err(StoreError::Forgotten);
         };
@@ -162,18 +166,18 @@ impl RoomStore for MemoryRoomStore {
 
     async fn since(&self, replica: &Room, rev: Revision) -> Result<Option<Missed>, StoreError> {
         Ok(self
-            .rooms()
+            .table()
             .get(&replica.key)
             .map(|stored| stored.missed(replica, rev)))
     }
 
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {
-        let mut rooms = self.rooms();
+        let mut rooms = self.table();
         let Some(stored) = rooms.get_mut(&replica.key) else {
             return Ok(true);
         };
         let room = stored.replica.room();
-        if room.head != replica.head || room.epoch != replica.epoch || !room.is_empty() {
+        if room.head != replica.head || room.epoch != replica.epoch || !room.is_deserted() {
             return Ok(false);
         }
         stored
@@ -186,7 +190,7 @@ impl RoomStore for MemoryRoomStore {
     }
 
     async fn log(&self, key: &RoomKey) -> Result<Vec<Arc<Commit>>, StoreError> {
-        let rooms = self.rooms();
+        let rooms = self.table();
         Ok(rooms
             .get(key)
             .map(|stored| stored.log.iter().cloned().collect())

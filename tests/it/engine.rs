@@ -5,6 +5,7 @@ mod batching;
 mod durability;
 mod ending;
 mod failures;
+mod moderation;
 mod nodes;
 mod restoring;
 mod sql;

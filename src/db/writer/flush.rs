@@ -7,7 +7,7 @@ use super::job::Job;
 use crate::db::convert;
 use crate::domain::id::{RequestId, RoomKey, UserId};
 use crate::domain::meeting::Meeting;
-use crate::domain::role::Role;
+use crate::domain::role::{Mark, Role};
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, LedgerEntry};
 
@@ -38,6 +38,7 @@ pub(super) struct MeetingRow<'a> {
     pub(super) created_at: i64,
     pub(super) ended_at: Option<i64>,
     pub(super) settings: String,
+    pub(super) access: Option<String>,
 }
 
 /// The end of a meeting.
@@ -54,7 +55,7 @@ pub(super) struct GrantChange<'a> {
     pub(super) job: usize,
     pub(super) key: &'a RoomKey,
     pub(super) user: &'a UserId,
-    pub(super) role: Role,
+    pub(super) mark: Mark,
     /// Since when, if it is still held.
     pub(super) since: Option<i64>,
     pub(super) stamp: i64,
@@ -113,12 +114,12 @@ impl<'a> Flush<'a> {
         now: Timestamp,
     ) {
         match entry {
-            LedgerEntry::Grant { user, role, held } => {
+            LedgerEntry::Grant { user, mark, held } => {
                 self.grants.push(GrantChange {
                     job,
                     key,
                     user,
-                    role: *role,
+                    mark: *mark,
                     since: held.since.map(convert::millis),
                     stamp: convert::stamp_bits(held.stamp),
                 });
@@ -179,7 +180,7 @@ impl<'a> Flush<'a> {
         let mut last = BTreeMap::new();
         for change in &self.grants {
             let held = last
-                .entry((change.key, change.user, change.role))
+                .entry((change.key, change.user, change.mark))
                 .or_insert(*change);
             if change.place() >= held.place() {
                 *held = *change;
@@ -212,6 +213,7 @@ impl<'a> MeetingRow<'a> {
             created_at: convert::millis(meeting.created_at),
             ended_at: meeting.ended_at.map(convert::millis),
             settings: convert::settings_json(&meeting.settings),
+            access: convert::access_json(&meeting.access),
         }
     }
 
@@ -227,6 +229,7 @@ impl<'a> MeetingRow<'a> {
             created_at: at,
             ended_at: None,
             settings: "{}".to_owned(),
+            access: None,
         }
     }
 }

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::domain::grant::Held;
     use crate::domain::id::{RoomId, TenantId, UserId};
-    use crate::domain::role::Role;
+    use crate::domain::role::Mark;
 
     fn record(room: &str, entry: LedgerEntry) -> Job {
         let key = RoomKey {
@@ -143,7 +143,7 @@ mod tests {
         let user = UserId::new("ann").unwrap();
         let grant = LedgerEntry::Grant {
             user,
-            role: Role::Host,
+            mark: Mark::Host,
             held: Held::default(),
         };
         let end = LedgerEntry::End { at: Timestamp(1) };

@@ -15,13 +15,13 @@ use crate::db::failure::Failure;
 const CREATE: &str = "
 WITH made AS (
   INSERT INTO meetings (tenant, id, created_by, creator_name, description, starts_at, created_at,
-                        updated_at, ended_at, settings)
+                        updated_at, ended_at, settings, access)
   SELECT tenant, id, created_by, creator_name, description, starts_at, created_at, created_at,
-         ended_at, settings
+         ended_at, settings, access
   FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[],
-              $7::bigint[], $8::bigint[], $9::text[])
+              $7::bigint[], $8::bigint[], $9::text[], $25::text[])
     AS v (tenant, id, created_by, creator_name, description, starts_at, created_at, ended_at,
-          settings)
+          settings, access)
   ON CONFLICT DO NOTHING
   RETURNING tenant, id
 ), noted AS (
@@ -146,6 +146,8 @@ async fn create(
     let rows: Vec<_> = sorted.iter().map(|(row, _)| row).collect();
     let lines: Vec<_> = sorted.iter().map(|(_, line)| line).collect();
     let query = bind_audit(bind_meetings(sqlx::query(CREATE), &rows), &lines);
+    let access: Vec<_> = rows.iter().map(|row| row.access.as_deref()).collect();
+    let query = query.bind(access);
     let made = query.fetch_all(connection).await?;
     let made = made
         .iter()
@@ -205,7 +207,7 @@ fn bind_grants(query: Bound, changes: &[GrantChange<'_>]) -> Bound {
         .bind(
             changes
                 .iter()
-                .map(|change| change.role.as_str())
+                .map(|change| change.mark.as_str())
                 .collect::<Vec<_>>(),
         )
         .bind(

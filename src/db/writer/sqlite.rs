@@ -21,7 +21,7 @@ use crate::db::failure::Failure;
 const MAX_ROWS: usize = 2_048;
 
 const MEETING_COLUMNS: &str = "tenant, id, created_by, creator_name, description, starts_at, \
-                               created_at, updated_at, ended_at, settings";
+                               created_at, updated_at, ended_at, settings, access";
 const AUDIT_COLUMNS: &str = "tenant, meeting_id, id, at, actor, action, target, role, before, \
                              after, cause, epoch, rev, request_id, stamp";
 
@@ -114,7 +114,7 @@ impl Script {
         self.sql.push_str("INSERT OR IGNORE INTO meetings (");
         self.sql.push_str(MEETING_COLUMNS);
         self.sql.push_str(") SELECT * FROM (");
-        let blank = self.rows(count, 10);
+        let blank = self.rows(count, 11);
         for row in flush
             .creations
             .iter()
@@ -149,7 +149,7 @@ impl Script {
             self.text(change.key.tenant.as_str())?;
             self.text(change.key.room.as_str())?;
             self.text(change.user.as_str())?;
-            self.text(change.role.as_str())?;
+            self.text(change.mark.as_str())?;
             self.bind(change.since.unwrap_or(0))?;
             self.bind(change.is_held())?;
             self.bind(change.stamp)?;
@@ -211,7 +211,8 @@ impl Script {
         self.bind(row.created_at)?;
         self.bind(row.created_at)?;
         self.bind(row.ended_at)?;
-        self.text(&row.settings)
+        self.text(&row.settings)?;
+        self.optional(row.access.as_deref())
     }
 
     fn audit_line(&mut self, line: &AuditLine<'_>) -> Result<(), Failure> {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::command::GrantChange;
-use super::event::Event;
-use super::event::HostChangeCause;
-use super::state::{HostSeat, Room, Status};
+use super::event::{Event, HostChangeCause};
+use super::state::{Absent, Dismissal, DismissalKind, HostSeat, Room, Status};
+use crate::domain::chat::ChatMessage;
 use crate::domain::grant::Held;
 use crate::domain::id::{ConnectionId, UserId};
-use crate::domain::participant::{Connection, Participant};
+use crate::domain::participant::{
+    Connection, LostConnection, MediaChanges, MediaKind, Muted, Participant, Seat,
+};
+use crate::domain::role::Mark;
 
 impl Room {
     /// Applies one event. Events about people who are not there change nothing, so that replaying a
@@ -20,95 +23,217 @@ impl Room {
                 creator,
                 policy,
                 version,
-            } => {
-                self.creator = Some(creator.clone());
-                self.record_version = *version;
-                self.take_host_seat();
-                self.policy = Arc::new((**policy).clone());
-            }
-            Event::ParticipantJoined { participant } => self.seat((**participant).clone()),
-            Event::ConnectionAttached { user, connection } => self.attach(user, *connection),
-            Event::ConnectionDetached {
-                user, connection, ..
-            } => self.detach(user, *connection),
-            Event::ConnectionLost { user, lost } => self.change(user, |participant| {
-                participant
-                    .connections
-                    .retain(|held| held.id != lost.connection.id);
-                participant.lost = Some(*lost);
-            }),
-            Event::ProfileChanged { user, profile } => {
-                self.change(user, |participant| participant.profile = profile.clone());
-            }
-            Event::MediaChanged { user, changes } => {
-                self.change(user, |participant| {
-                    participant.media = participant.media.with(changes);
-                });
-            }
-            Event::ParticipantLeft { user, .. } => self.unseat(user),
-            Event::RoleGranted {
-                user,
-                role,
-                since,
-                stamp,
                 ..
             } => {
-                let (since, stamp) = (Some(*since), *stamp);
-                Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
-                self.take_host_seat_if_present(user);
-            }
-            Event::RoleRevoked {
-                user, role, stamp, ..
-            } => {
-                let (since, stamp) = (None, *stamp);
-                Arc::make_mut(&mut self.grants).merge(user, *role, Held { since, stamp });
-            }
-            Event::RoleAffirmed {
-                user, role, held, ..
-            } => {
-                Arc::make_mut(&mut self.grants).merge(user, *role, *held);
-            }
-            Event::GrantsRestored { changes } => {
-                let grants = Arc::make_mut(&mut self.grants);
-                for GrantChange { user, role, held } in changes {
-                    grants.merge(user, *role, *held);
+                if let Some(creator) = creator {
+                    self.creator = Some(creator.clone());
                 }
+                self.record_version = *version;
                 self.take_host_seat();
+                if self.policy.access.passcode != policy.access.passcode {
+                    self.failures = Arc::default();
+                }
+                self.policy = Arc::new((**policy).clone());
             }
+            Event::RoleGranted { .. }
+            | Event::RoleRevoked { .. }
+            | Event::RoleAffirmed { .. }
+            | Event::BanChanged { .. }
+            | Event::GrantsRestored { .. } => self.apply_mark(event),
             Event::HostVacated { deadline } => {
                 self.host_seat = HostSeat::Vacant {
                     deadline: *deadline,
                 };
             }
-            Event::HostChanged { user, cause } => {
-                self.host_seat = match (cause, user) {
-                    (HostChangeCause::Succession, Some(user)) => {
-                        HostSeat::Acting { user: user.clone() }
-                    }
-                    (HostChangeCause::HostReturned, _) => HostSeat::Taken,
-                    (HostChangeCause::Succession, None) | (HostChangeCause::Hostless, _) => {
-                        HostSeat::Hostless
-                    }
-                };
-            }
+            Event::HostChanged { user, cause } => self.change_host(user.as_ref(), *cause),
+            Event::EndingSoon { ends_at, .. } => self.warned = Some(*ends_at),
             Event::MeetingEnded { .. } => self.status = Status::Ended,
+            Event::PasscodeFailed { failure, .. } => {
+                Arc::make_mut(&mut self.failures).note(&self.policy.attempts, failure.clone());
+            }
+            Event::LockoutLifted { .. } => self.failures = Arc::default(),
+            Event::MessageSent { message } => self.remember_message(message),
+            Event::Signalled { .. } | Event::UnmuteAsked { .. } => {}
+            Event::AbsentForgotten { users } => {
+                for user in users {
+                    Arc::make_mut(&mut self.absent).remove(user);
+                }
+            }
+            Event::ParticipantJoined { .. }
+            | Event::LobbyEntered { .. }
+            | Event::LobbyLeft { .. }
+            | Event::Admitted { .. }
+            | Event::Denied { .. }
+            | Event::Removed { .. }
+            | Event::ParticipantLeft { .. } => self.apply_coming_and_going(event),
+            Event::ConnectionAttached { .. }
+            | Event::ConnectionDetached { .. }
+            | Event::ConnectionLost { .. }
+            | Event::ProfileChanged { .. }
+            | Event::MediaChanged { .. }
+            | Event::Muted { .. } => self.apply_to_person(event),
+        }
+    }
+
+    fn apply_mark(&mut self, event: &Event) {
+        let held = |since, stamp| Held { since, stamp };
+        if let Event::RoleGranted {
+            user,
+            role,
+            since,
+            stamp,
+            ..
+        } = event
+        {
+            self.mark(user, (*role).into(), held(Some(*since), *stamp));
+            self.take_host_seat_if_present(user);
+        } else if let Event::RoleRevoked {
+            user, role, stamp, ..
+        } = event
+        {
+            self.mark(user, (*role).into(), held(None, *stamp));
+        } else if let Event::RoleAffirmed {
+            user, role, held, ..
+        } = event
+        {
+            self.mark(user, (*role).into(), *held);
+        } else if let Event::BanChanged { user, held, .. } = event {
+            self.mark(user, Mark::Banned, *held);
+        } else if let Event::GrantsRestored { changes } = event {
+            for GrantChange { user, mark, held } in changes {
+                self.mark(user, *mark, *held);
+            }
+            self.take_host_seat();
+        }
+    }
+
+    fn mark(&mut self, user: &UserId, mark: Mark, held: Held) {
+        Arc::make_mut(&mut self.grants).merge(user, mark, held);
+    }
+
+    fn change_host(&mut self, user: Option<&UserId>, cause: HostChangeCause) {
+        self.host_seat = match (cause, user) {
+            (HostChangeCause::Succession, Some(user)) => HostSeat::Acting { user: user.clone() },
+            (HostChangeCause::HostReturned, _) => HostSeat::Taken,
+            (HostChangeCause::Succession, None) | (HostChangeCause::Hostless, _) => {
+                HostSeat::Hostless
+            }
+        };
+    }
+
+    fn apply_coming_and_going(&mut self, event: &Event) {
+        if let Event::ParticipantJoined { participant } = event {
+            self.seat((**participant).clone());
+        } else if let Event::LobbyEntered { participant } = event {
+            self.take_number(participant.seat);
+            self.come_back(&participant.user);
+            self.lobby.insert((**participant).clone());
+        } else if let Event::LobbyLeft { user, .. } = event {
+            let gone = self.lobby.remove(user);
+            self.remember(user, gone.map(|it| it.muted), None);
+        } else if let Event::Admitted { user, seat, at, by } = event {
+            if let Some(waiting) = self.lobby.remove(user) {
+                self.seat(Participant {
+                    seat: *seat,
+                    joined_at: *at,
+                    admitted_by: Some(by.decider()),
+                    ..Participant::clone(&waiting)
+                });
+            }
+        } else if let Event::Denied { user, at, by } = event {
+            let gone = self.lobby.remove(user);
+            let (kind, by, at) = (DismissalKind::Denied, by.decider(), *at);
+            self.remember(
+                user,
+                gone.map(|it| it.muted),
+                Some(Dismissal { kind, by, at }),
+            );
+        } else if let Event::Removed {
+            user,
+            banned,
+            at,
+            by,
+        } = event
+        {
+            let kind = if *banned {
+                DismissalKind::Banned
+            } else {
+                DismissalKind::Kicked
+            };
+            let (by, at) = (by.decider(), *at);
+            self.unseat(user, Some(Dismissal { kind, by, at }));
+        } else if let Event::ParticipantLeft { user, .. } = event {
+            self.unseat(user, None);
+        }
+    }
+
+    fn apply_to_person(&mut self, event: &Event) {
+        if let Event::ConnectionAttached { user, connection } = event {
+            self.attach(user, *connection);
+        } else if let Event::ConnectionDetached {
+            user, connection, ..
+        } = event
+        {
+            self.detach(user, *connection);
+        } else if let Event::ConnectionLost { user, lost } = event {
+            self.lose(user, *lost);
+        } else if let Event::ProfileChanged { user, profile } = event {
+            self.change(user, |participant| participant.profile = profile.clone());
+        } else if let Event::MediaChanged { user, changes } = event {
+            self.change_media(user, changes);
+        } else if let Event::Muted { user, kind, .. } = event {
+            self.change(user, |participant| {
+                participant.muted = participant.muted.with(*kind, true);
+                participant.media = participant.media.with(&kind.off());
+            });
         }
     }
 
     fn seat(&mut self, participant: Participant) {
         let user = participant.user.clone();
-        self.next_seat = self.next_seat.max(participant.seat.saturating_add(1));
-        Arc::make_mut(&mut self.seats).insert(user.clone(), participant.seat);
-        Arc::make_mut(&mut self.by_seat).insert(participant.seat, Arc::new(participant));
+        self.take_number(participant.seat);
+        self.started_at = self.started_at.or(Some(participant.joined_at));
+        self.come_back(&user);
+        self.people.insert(participant);
         self.take_host_seat_if_present(&user);
     }
 
-    fn unseat(&mut self, user: &UserId) {
-        if let Some(seat) = Arc::make_mut(&mut self.seats).remove(user) {
-            Arc::make_mut(&mut self.by_seat).remove(&seat);
+    fn take_number(&mut self, seat: Seat) {
+        self.next_seat = self.next_seat.max(seat.saturating_add(1));
+    }
+
+    fn unseat(&mut self, user: &UserId, dismissal: Option<Dismissal>) {
+        let gone = self.people.remove(user);
+        if gone.is_none() && dismissal.is_none() {
+            return;
         }
+        self.remember(user, gone.map(|it| it.muted), dismissal);
         if self.is_empty() {
             self.host_seat = HostSeat::NeverTaken;
+        }
+    }
+
+    /// Who comes in again has not been sent away.
+    fn come_back(&mut self, user: &UserId) {
+        if self.absent.contains_key(user) {
+            Arc::make_mut(&mut self.absent).remove(user);
+        }
+    }
+
+    fn remember(&mut self, user: &UserId, muted: Option<Muted>, dismissal: Option<Dismissal>) {
+        let muted = muted.unwrap_or_default();
+        if !muted.is_none() || dismissal.is_some() {
+            let absent = Absent { muted, dismissal };
+            Arc::make_mut(&mut self.absent).insert(user.clone(), absent);
+        }
+    }
+
+    fn remember_message(&mut self, message: &ChatMessage) {
+        self.next_message = self.next_message.max(message.number.saturating_add(1));
+        let kept = Arc::make_mut(&mut self.messages);
+        kept.push_back(Arc::new(message.clone()));
+        while kept.len() > self.policy.memory.messages {
+            kept.pop_front();
         }
     }
 
@@ -116,7 +241,7 @@ impl Room {
     /// own, because people are waiting for it.
     fn take_host_seat_if_present(&mut self, user: &UserId) {
         if self.host_seat == HostSeat::NeverTaken
-            && self.seats.contains_key(user)
+            && self.people.get(user).is_some()
             && self.is_rightful_host(user)
         {
             self.host_seat = HostSeat::Taken;
@@ -149,12 +274,32 @@ impl Room {
         });
     }
 
+    fn lose(&mut self, user: &UserId, lost: LostConnection) {
+        self.change(user, |participant| {
+            participant
+                .connections
+                .retain(|held| held.id != lost.connection.id);
+            participant.lost = Some(lost);
+        });
+    }
+
+    /// Whoever switches on again what a moderator muted is muted no longer.
+    fn change_media(&mut self, user: &UserId, changes: &MediaChanges) {
+        self.change(user, |participant| {
+            participant.media = participant.media.with(changes);
+            for kind in MediaKind::ALL {
+                if changes.switches_on(kind) {
+                    participant.muted = participant.muted.with(kind, false);
+                }
+            }
+        });
+    }
+
     fn change(&mut self, user: &UserId, change: impl FnOnce(&mut Participant)) {
-        let Some(seat) = self.seats.get(user) else {
-            return;
-        };
-        if let Some(held) = Arc::make_mut(&mut self.by_seat).get_mut(seat) {
-            change(Arc::make_mut(held));
+        if self.people.get(user).is_some() {
+            self.people.change(user, change);
+        } else {
+            self.lobby.change(user, change);
         }
     }
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::{By, EndCause};
+
+use crate::domain::chat::Opaque;
 use crate::domain::grant::Held;
 use crate::domain::id::{ConnectionId, NodeId, UserId};
-use crate::domain::participant::{MediaChanges, Profile};
-use crate::domain::policy::RoomPolicy;
+use crate::domain::participant::{MediaChanges, MediaKind, Profile, Seat};
+use crate::domain::passcode::{GivenPasscode, Network, Passcode};
+use crate::domain::policy::{AccessChange, RoomPolicy};
 use crate::domain::refusal::RoleChange;
-use crate::domain::role::Role;
+use crate::domain::role::Mark;
 use crate::domain::time::Timestamp;
 
 /// Who wants it.
@@ -28,8 +32,22 @@ pub enum Actor {
         /// On whose behalf, where it says so.
         user: Option<UserId>,
     },
+    /// A person over REST: judged by rank like anybody, but not required to be in the room.
+    Remote(UserId),
     /// Usher itself: timers, recovery.
     System,
+}
+
+impl Actor {
+    /// The person who acts, or on whose behalf a back end does.
+    #[must_use]
+    pub const fn user(&self) -> Option<&UserId> {
+        match self {
+            Self::User(user) | Self::Remote(user) | Self::Service(Some(user)) => Some(user),
+            Self::BackEnd { user, .. } => user.as_ref(),
+            Self::Service(None) | Self::System => None,
+        }
+    }
 }
 
 /// How a connection ended without a leave.
@@ -55,6 +73,30 @@ pub struct Join {
     pub profile: Profile,
     /// Initial media flags; what is absent starts muted and paused.
     pub media: MediaChanges,
+    /// From which network, where that is known.
+    pub network: Option<Network>,
+    /// What they say the passcode is.
+    pub passcode: Option<GivenPasscode>,
+    /// They had been let in before, and were lost by a fault that was not theirs.
+    pub returning: Option<Return>,
+}
+
+/// Where somebody was who is brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Return {
+    /// In the room.
+    ToRoom,
+    /// In the lobby, on this place.
+    ToLobby(Seat),
+}
+
+/// Whom a mute is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MuteTarget {
+    /// One participant.
+    One(UserId),
+    /// Every plain participant.
+    All,
 }
 
 /// Some nodes; shared, because every room of a node is told of the same.
@@ -99,8 +141,82 @@ pub enum Command {
         /// What changed.
         changes: MediaChanges,
     },
+    /// Mute somebody, or every plain participant.
+    Mute {
+        /// Whom.
+        target: MuteTarget,
+        /// What.
+        kind: MediaKind,
+    },
+    /// Ask somebody to unmute.
+    AskToUnmute {
+        /// Whom.
+        target: UserId,
+        /// What.
+        kind: MediaKind,
+    },
+    /// Lower a raised hand, or all of them.
+    LowerHand {
+        /// Whose.
+        target: Option<UserId>,
+    },
+    /// Take somebody out.
+    Remove {
+        /// Whom.
+        target: UserId,
+        /// Whether for good.
+        ban: bool,
+    },
+    /// Lift a ban.
+    Unban {
+        /// Whose.
+        target: UserId,
+    },
+    /// Let somebody in from the lobby.
+    Admit {
+        /// Whom.
+        target: UserId,
+    },
+    /// Do not let somebody in from the lobby.
+    Deny {
+        /// Whom.
+        target: UserId,
+    },
+    /// Let in everybody who waits.
+    AdmitAll,
+    /// Switch lock, lobby, passcode and number of seats.
+    UpdateAccess {
+        /// What changes.
+        change: AccessChange,
+        /// A passcode that has to be hashed before it can be kept.
+        passcode: Option<Passcode>,
+    },
+    /// Forget wrong passcodes.
+    LiftLockout,
+    /// Note a wrong passcode.
+    NoteFailure {
+        /// Whose.
+        user: UserId,
+        /// From which network.
+        network: Option<Network>,
+    },
+    /// Pass something on to one participant.
+    Signal {
+        /// To whom.
+        to: UserId,
+        /// What.
+        data: Opaque,
+    },
+    /// Send a message to everybody.
+    SendMessage {
+        /// The message.
+        message: Opaque,
+    },
     /// End the meeting for everybody.
-    End,
+    End {
+        /// By which rule. Whether a timer's rule applies is judged again.
+        cause: EndCause,
+    },
     /// Act on every deadline that has passed.
     Expire,
     /// The meeting record changed in SQL: take over its creator and settings.
@@ -111,8 +227,10 @@ pub enum Command {
         policy: Box<RoomPolicy>,
         /// Which state of the record that is. An older one than the room has changes nothing.
         version: Timestamp,
+        /// By whom it was changed.
+        by: By,
     },
-    /// Roles go back to what SQL holds: they could not be made durable, or the store had lost them.
+    /// Marks go back to what SQL holds: they could not be made durable, or the store had lost them.
     /// What the room knows better stays.
     RestoreGrants {
         /// Which, and what SQL holds of each.
@@ -120,13 +238,14 @@ pub enum Command {
     },
 }
 
-/// One role of one user as it is from now on.
+/// One mark of one user as it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChange {
     /// Whose.
     pub user: UserId,
     /// Which.
-    pub role: Role,
+    #[serde(rename = "role")]
+    pub mark: Mark,
     /// Held since then, or not at all.
     #[serde(flatten)]
     pub held: Held,
@@ -137,16 +256,46 @@ impl Command {
     #[must_use]
     pub const fn changes_authority(&self) -> bool {
         match self {
-            Self::ChangeRole { .. } | Self::End => true,
+            Self::ChangeRole { .. }
+            | Self::Remove { ban: true, .. }
+            | Self::Unban { .. }
+            | Self::UpdateAccess { .. }
+            | Self::End { .. } => true,
             Self::Join(_)
             | Self::Leave { .. }
             | Self::LoseConnection { .. }
             | Self::UpdateState { .. }
+            | Self::Mute { .. }
+            | Self::AskToUnmute { .. }
+            | Self::LowerHand { .. }
+            | Self::Remove { ban: false, .. }
+            | Self::Admit { .. }
+            | Self::Deny { .. }
+            | Self::AdmitAll
+            | Self::LiftLockout
+            | Self::NoteFailure { .. }
+            | Self::Signal { .. }
+            | Self::SendMessage { .. }
             | Self::LoseNodes { .. }
             | Self::LoseStrangers { .. }
             | Self::Expire
             | Self::AdoptMeeting { .. }
             | Self::RestoreGrants { .. } => false,
         }
+    }
+
+    /// Whether the audit tells of it, so that its request needs a name there.
+    #[must_use]
+    pub const fn is_audited(&self) -> bool {
+        self.changes_authority()
+            || matches!(
+                self,
+                Self::Remove { .. }
+                    | Self::Admit { .. }
+                    | Self::Deny { .. }
+                    | Self::AdmitAll
+                    | Self::Mute { .. }
+                    | Self::LiftLockout
+            )
     }
 }

@@ -2,13 +2,15 @@
 
 use super::command::{Actor, Command, GrantChange};
 use super::draft::Draft;
-use super::event::{By, Event, LeaveReason};
+use super::event::{By, EndCause, Event, LeaveReason};
 use super::state::{Room, Status};
-use super::{join, presence, roles, succession};
+use super::{access, communication, join, lobby, moderation, presence, removal, roles, succession};
 use crate::domain::id::UserId;
 use crate::domain::participant::MediaChanges;
 use crate::domain::permission::{self, Action};
+use crate::domain::policy::RoomPolicy;
 use crate::domain::refusal::Refusal;
+use crate::domain::role::Rank;
 use crate::domain::time::Timestamp;
 
 /// Decides one command: the events that it causes, none when it changes nothing.
@@ -50,63 +52,83 @@ pub(super) fn into_draft(
             roles::change(draft, actor, target, *change, now)?;
         }
         Command::UpdateState { changes } => update_state(draft, actor, changes)?,
-        Command::End => end(draft, actor)?,
-        Command::Expire => presence::expire(draft, now),
+        Command::Mute { target, kind } => moderation::mute(draft, actor, target, *kind)?,
+        Command::AskToUnmute { target, kind } => {
+            moderation::ask_to_unmute(draft, actor, target, *kind)?;
+        }
+        Command::LowerHand { target } => moderation::lower_hand(draft, actor, target.as_ref())?,
+        Command::Remove { target, ban } => removal::remove(draft, actor, target, *ban, now)?,
+        Command::Unban { target } => removal::unban(draft, actor, target, now)?,
+        Command::Admit { target } => lobby::admit(draft, actor, target, now)?,
+        Command::Deny { target } => lobby::deny(draft, actor, target, now)?,
+        Command::AdmitAll => lobby::admit_all(draft, actor, now)?,
+        Command::UpdateAccess { change, .. } => access::update(draft, actor, change)?,
+        Command::LiftLockout => access::lift_lockout(draft, actor)?,
+        Command::NoteFailure { user, network } => {
+            access::note_failure(draft, user, network.as_ref(), now);
+        }
+        Command::Signal { to, data } => communication::signal(draft, actor, to, data)?,
+        Command::SendMessage { message } => communication::send(draft, actor, message, now)?,
+        Command::End { cause } => end(draft, actor, *cause, now)?,
+        Command::Expire => {
+            presence::expire(draft, now);
+            warn(draft, now);
+        }
         Command::AdoptMeeting {
             creator,
             policy,
             version,
+            by,
         } => {
-            let (room, version) = (draft.room(), *version);
-            let differs = !room.is_creator(creator) || *room.policy != **policy;
-            if version > room.record_version || (version == room.record_version && differs) {
-                let (creator, policy) = (creator.clone(), policy.clone());
-                draft.record(Event::MeetingAdopted {
-                    creator,
-                    policy,
-                    version,
-                });
-            }
+            adopt(draft, creator, policy, *version, by);
+            // A banned user who was its creator is one no longer.
+            removal::settle(draft, now);
         }
-        Command::RestoreGrants { changes } => {
-            let grants = &draft.room().grants;
-            let is_news =
-                |it: &&GrantChange| it.held.is_newer_than(grants.of(&it.user).held(it.role));
-            let changes: Vec<GrantChange> = changes.iter().filter(is_news).cloned().collect();
-            if !changes.is_empty() {
-                draft.record(Event::GrantsRestored { changes });
-            }
-        }
+        Command::RestoreGrants { changes } => restore(draft, changes, now),
     }
+    // A host may come out of the lobby.
+    lobby::settle(draft, now);
     succession::settle(draft, now);
+    forget_absent(draft);
     Ok(())
 }
 
-/// The actor, as a participant who may do this.
-fn permitted<'a>(room: &Room, actor: &'a Actor, action: Action) -> Result<&'a Actor, Refusal> {
+/// The rank by which the actor is judged; `None` for those who were judged at their door.
+///
+/// # Errors
+/// [`Refusal::NotJoined`] when a participant is asked for, [`Refusal::Banned`].
+pub(super) fn rank(room: &Room, actor: &Actor) -> Result<Option<Rank>, Refusal> {
     match actor {
-        Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(actor),
+        Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(None),
         Actor::User(user) if room.participant(user).is_none() => Err(Refusal::NotJoined),
-        Actor::User(user) if permission::allows(room.rank_of(user), action) => Ok(actor),
-        Actor::User(_) => Err(Refusal::NotHost),
+        Actor::Remote(user) if room.grants.is_banned(user) => Err(Refusal::Banned),
+        Actor::User(user) | Actor::Remote(user) => Ok(Some(room.rank_of(user))),
+    }
+}
+
+/// Lets those pass who may do this.
+pub(super) fn permit(room: &Room, actor: &Actor, action: Action) -> Result<(), Refusal> {
+    match rank(room, actor)? {
+        None => Ok(()),
+        Some(rank) if permission::allows(rank, action) => Ok(()),
+        Some(_) if permission::allows(Rank::CoHost, action) => Err(Refusal::NotModerator),
+        Some(_) => Err(Refusal::NotHost),
     }
 }
 
 /// The actor with the name that others see.
-pub(super) fn by(room: &Room, actor: &Actor) -> By {
-    let name = match actor {
-        Actor::User(user) => room.participant(user).map(|p| p.profile.name.clone()),
-        Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => None,
-    };
+#[must_use]
+pub fn by(room: &Room, actor: &Actor) -> By {
+    let present = actor.user().and_then(|user| room.participant(user));
     By {
         actor: actor.clone(),
-        name,
+        name: present.map(|participant| participant.profile.name.clone()),
         request: None,
     }
 }
 
 fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Result<(), Refusal> {
-    permitted(draft.room(), actor, Action::UpdateOwnState)?;
+    permit(draft.room(), actor, Action::UpdateOwnState)?;
     let Actor::User(user) = actor else {
         return Err(Refusal::NotJoined);
     };
@@ -121,26 +143,96 @@ fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Res
     Ok(())
 }
 
-fn end(draft: &mut Draft, actor: &Actor) -> Result<(), Refusal> {
+/// A rule that ends meetings is judged once more here: what it saw may have changed.
+fn end(draft: &mut Draft, actor: &Actor, cause: EndCause, now: Timestamp) -> Result<(), Refusal> {
     if draft.room().status == Status::Ended {
         return match actor {
-            Actor::User(_) => Err(Refusal::MeetingEnded),
+            Actor::User(_) | Actor::Remote(_) => Err(Refusal::MeetingEnded),
             Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(()),
         };
     }
-    permitted(draft.room(), actor, Action::EndMeeting)?;
+    let applies = match cause {
+        EndCause::Command => true,
+        EndCause::MaxDuration | EndCause::ScheduledEnd => draft.room().is_over(now).is_some(),
+        EndCause::Empty => draft.room().is_deserted(),
+    };
+    if !applies {
+        return Ok(());
+    }
+    permit(draft.room(), actor, Action::EndMeeting)?;
     let by = by(draft.room(), actor);
-    draft.record(Event::MeetingEnded { by });
+    draft.record(Event::MeetingEnded { by, cause });
+    let reason = LeaveReason::MeetingEnded;
+    let waiting: Vec<UserId> = draft
+        .room()
+        .lobby()
+        .iter()
+        .map(|p| p.user.clone())
+        .collect();
+    for user in waiting {
+        draft.record(Event::LobbyLeft { user, reason });
+    }
     let everybody: Vec<UserId> = draft
         .room()
         .participants()
         .map(|p| p.user.clone())
         .collect();
     for user in everybody {
-        draft.record(Event::ParticipantLeft {
-            user,
-            reason: LeaveReason::MeetingEnded,
-        });
+        draft.record(Event::ParticipantLeft { user, reason });
     }
     Ok(())
+}
+
+/// Warns of the end that the schedule sets.
+fn warn(draft: &mut Draft, now: Timestamp) {
+    let room = draft.room();
+    if let Some(due) = room.warning_due()
+        && due <= now
+        && let Some((ends_at, cause)) = room.ends_at()
+    {
+        draft.record(Event::EndingSoon { ends_at, cause });
+    }
+}
+
+fn adopt(draft: &mut Draft, creator: &UserId, policy: &RoomPolicy, version: Timestamp, by: &By) {
+    let room = draft.room();
+    let differs = !room.is_creator(creator) || *room.policy != *policy;
+    if version > room.record_version || (version == room.record_version && differs) {
+        draft.record(Event::MeetingAdopted {
+            creator: Some(creator.clone()),
+            policy: Box::new(policy.clone()),
+            version,
+            by: by.clone(),
+        });
+    }
+}
+
+fn restore(draft: &mut Draft, changes: &[GrantChange], now: Timestamp) {
+    let grants = &draft.room().grants;
+    let is_news = |it: &&GrantChange| it.held.is_newer_than(grants.of(&it.user).held(it.mark));
+    let changes: Vec<GrantChange> = changes.iter().filter(is_news).cloned().collect();
+    if !changes.is_empty() {
+        draft.record(Event::GrantsRestored { changes });
+        removal::settle(draft, now);
+    }
+}
+
+/// Keeps what the room remembers of people who are not here within its bound.
+fn forget_absent(draft: &mut Draft) {
+    let room = draft.room();
+    let over = room.absent.len().saturating_sub(room.policy.memory.absent);
+    if over == 0 {
+        return;
+    }
+    let mut oldest: Vec<_> = room
+        .absentees()
+        .map(|(user, absent)| (absent.dismissal.as_ref().map(|it| it.at), user.clone()))
+        .collect();
+    oldest.sort_unstable();
+    let users = oldest
+        .into_iter()
+        .take(over)
+        .map(|(_, user)| user)
+        .collect();
+    draft.record(Event::AbsentForgotten { users });
 }

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Actor, GrantChange};
+use crate::domain::chat::{ChatMessage, Opaque};
 use crate::domain::grant::{Held, Stamp};
 use crate::domain::id::{CommitId, ConnectionId, Epoch, RequestId, Revision, UserId};
-use crate::domain::participant::{Connection, LostConnection, MediaChanges, Participant, Profile};
+use crate::domain::participant::{
+    Connection, Decider, LostConnection, MediaChanges, MediaKind, Participant, Profile, Seat,
+};
+use crate::domain::passcode::{Failure, LockoutScope};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::role::Role;
 use crate::domain::time::Timestamp;
@@ -43,6 +47,15 @@ impl By {
             .filter(|name| !name.is_empty())
             .unwrap_or("Host")
     }
+
+    /// The same as a decision about somebody in the lobby is remembered.
+    #[must_use]
+    pub fn decider(&self) -> Decider {
+        Decider {
+            user: self.actor.user().cloned(),
+            name: self.display().into(),
+        }
+    }
 }
 
 /// Why a participant is no longer there.
@@ -53,6 +66,10 @@ pub enum LeaveReason {
     Left,
     /// Gone without a word, and the grace is over.
     Disconnected,
+    /// Taken out; may come back.
+    Kicked,
+    /// Taken out for good.
+    Banned,
     /// The meeting was ended for everybody.
     MeetingEnded,
 }
@@ -64,7 +81,37 @@ impl LeaveReason {
         match self {
             Self::Left => "left",
             Self::Disconnected => "disconnected",
+            Self::Kicked => "kicked",
+            Self::Banned => "banned",
             Self::MeetingEnded => "meeting-ended",
+        }
+    }
+}
+
+/// Why a meeting was ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndCause {
+    /// Somebody ended it.
+    #[default]
+    Command,
+    /// It lasted as long as it may.
+    MaxDuration,
+    /// The schedule ends it now.
+    ScheduledEnd,
+    /// Nobody has been in it for too long.
+    Empty,
+}
+
+impl EndCause {
+    /// The word that clients and the audit are told.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::MaxDuration => "max-duration",
+            Self::ScheduledEnd => "scheduled-end",
+            Self::Empty => "empty",
         }
     }
 }
@@ -102,14 +149,16 @@ pub enum Event {
         /// The creator from now on.
         creator: UserId,
     },
-    /// The record in SQL changed, or there is one now.
+    /// The record in SQL changed, or there is one now; or a room without a record is held otherwise.
     MeetingAdopted {
-        /// The creator from now on.
-        creator: UserId,
+        /// The creator from now on; `None` leaves it as it is.
+        creator: Option<UserId>,
         /// The policy from now on.
         policy: Box<RoomPolicy>,
         /// Which state of the record that is.
         version: Timestamp,
+        /// By whom.
+        by: By,
     },
     /// Somebody entered.
     ParticipantJoined {
@@ -159,6 +208,119 @@ pub enum Event {
         user: UserId,
         /// Why.
         reason: LeaveReason,
+    },
+    /// Somebody waits in the lobby.
+    LobbyEntered {
+        /// The one who waits, complete.
+        participant: Box<Participant>,
+    },
+    /// Somebody waits no longer, and is not in the room either.
+    LobbyLeft {
+        /// Who.
+        user: UserId,
+        /// Why.
+        reason: LeaveReason,
+    },
+    /// Somebody was let in from the lobby.
+    Admitted {
+        /// Who.
+        user: UserId,
+        /// Their place in the room.
+        seat: Seat,
+        /// Since when they are in the room.
+        at: Timestamp,
+        /// By whom.
+        by: By,
+    },
+    /// Somebody was not let in.
+    Denied {
+        /// Who.
+        user: UserId,
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: By,
+    },
+    /// Somebody was taken out of the room.
+    Removed {
+        /// Who.
+        user: UserId,
+        /// Whether they may not come back.
+        banned: bool,
+        /// When.
+        at: Timestamp,
+        /// By whom.
+        by: By,
+    },
+    /// Somebody was banned, or a ban was lifted, durably; or said again.
+    BanChanged {
+        /// Whose ban.
+        user: UserId,
+        /// Held since then, or not any more; and its place among all changes.
+        held: Held,
+        /// Whether it was so before.
+        repeated: bool,
+        /// By whom.
+        by: By,
+    },
+    /// A moderator muted somebody, whether or not they were on; or their mute was upheld when they came
+    /// back.
+    Muted {
+        /// Whom.
+        user: UserId,
+        /// What.
+        kind: MediaKind,
+        /// Whether it was on.
+        changed: bool,
+        /// By whom.
+        by: By,
+    },
+    /// A moderator asked somebody to unmute.
+    UnmuteAsked {
+        /// Whom.
+        user: UserId,
+        /// What.
+        kind: MediaKind,
+        /// By whom.
+        by: By,
+    },
+    /// One participant has something for another.
+    Signalled {
+        /// Who.
+        from: UserId,
+        /// For whom.
+        to: UserId,
+        /// What.
+        data: Opaque,
+    },
+    /// A message to everybody.
+    MessageSent {
+        /// The message.
+        message: ChatMessage,
+    },
+    /// A joiner did not know the passcode.
+    PasscodeFailed {
+        /// Who, from where, when.
+        failure: Failure,
+        /// Who is locked out from now on, and until when.
+        lockout: Option<(LockoutScope, Timestamp)>,
+    },
+    /// Wrong passcodes were forgotten.
+    LockoutLifted {
+        /// By whom.
+        by: By,
+    },
+    /// The schedule will end the meeting.
+    EndingSoon {
+        /// When.
+        ends_at: Timestamp,
+        /// By which rule.
+        cause: EndCause,
+    },
+    /// The room remembers too many people who are not here: these no longer.
+    AbsentForgotten {
+        /// Who.
+        users: Vec<UserId>,
     },
     /// A role was granted, durably.
     RoleGranted {
@@ -217,6 +379,9 @@ pub enum Event {
     MeetingEnded {
         /// By whom.
         by: By,
+        /// By which rule.
+        #[serde(default)]
+        cause: EndCause,
     },
 }
 
@@ -227,7 +392,15 @@ impl Event {
             Self::RoleGranted { by, .. }
             | Self::RoleRevoked { by, .. }
             | Self::RoleAffirmed { by, .. }
-            | Self::MeetingEnded { by } => Some(by),
+            | Self::MeetingAdopted { by, .. }
+            | Self::Admitted { by, .. }
+            | Self::Denied { by, .. }
+            | Self::Removed { by, .. }
+            | Self::BanChanged { by, .. }
+            | Self::Muted { by, .. }
+            | Self::UnmuteAsked { by, .. }
+            | Self::LockoutLifted { by }
+            | Self::MeetingEnded { by, .. } => Some(by),
             Self::ParticipantJoined { .. }
             | Self::ConnectionAttached { .. }
             | Self::ConnectionDetached { .. }
@@ -235,9 +408,15 @@ impl Event {
             | Self::ProfileChanged { .. }
             | Self::MediaChanged { .. }
             | Self::ParticipantLeft { .. }
+            | Self::LobbyEntered { .. }
+            | Self::LobbyLeft { .. }
+            | Self::Signalled { .. }
+            | Self::MessageSent { .. }
+            | Self::PasscodeFailed { .. }
+            | Self::EndingSoon { .. }
+            | Self::AbsentForgotten { .. }
             | Self::HostVacated { .. }
             | Self::HostChanged { .. }
-            | Self::MeetingAdopted { .. }
             | Self::MeetingClaimed { .. }
             | Self::GrantsRestored { .. } => None,
         }
@@ -250,6 +429,12 @@ impl Event {
             self,
             Self::RoleGranted { .. } | Self::RoleRevoked { .. } | Self::RoleAffirmed { .. }
         )
+    }
+
+    /// Whether it is acknowledged only when SQL has it.
+    #[must_use]
+    pub const fn is_durable(&self) -> bool {
+        self.is_change_of_role() || matches!(self, Self::BanChanged { .. })
     }
 }
 

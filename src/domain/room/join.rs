@@ -1,35 +1,43 @@
 //! Entering a room: the first time, again, or from one more connection.
 
-use super::command::Join;
+use super::access::{self, Way};
+use super::command::{Join, Return};
 use super::draft::Draft;
-use super::event::Event;
+use super::event::{By, Event};
+use super::lobby;
 use super::state::{Room, Status};
 use crate::domain::id::ConnectionId;
-use crate::domain::participant::{Connection, MediaChanges, MediaState, Participant};
-use crate::domain::permission::{self, Action};
+use crate::domain::participant::{
+    Connection, MediaChanges, MediaKind, MediaState, Participant, Seat,
+};
 use crate::domain::policy::{DevicePolicy, UncreatedRooms};
 use crate::domain::refusal::Refusal;
+use crate::domain::role::Rank;
 use crate::domain::time::Timestamp;
 
 pub(super) fn join(draft: &mut Draft, join: &Join, now: Timestamp) -> Result<(), Refusal> {
-    if draft.room().status == Status::Ended {
+    let room = draft.room();
+    if room.status == Status::Ended || room.is_over(now).is_some() {
         return Err(Refusal::MeetingEnded);
+    }
+    if room.grants.is_banned(&join.user) && !room.is_creator(&join.user) {
+        return Err(Refusal::Banned);
     }
     let connection = Connection {
         id: join.connection,
         node: join.node,
         since: now,
     };
-    match draft.room().participant(&join.user) {
-        Some(present) => {
-            let present = Participant::clone(present);
-            rejoin(draft, join, &present, connection, now)
+    match room.person(&join.user) {
+        Some(known) => {
+            let known = Participant::clone(known);
+            rejoin(draft, join, &known, connection, now)
         }
         None => enter(draft, join, connection, now),
     }
 }
 
-/// Somebody who is not in the room.
+/// Somebody who is neither in the room nor in its lobby.
 fn enter(
     draft: &mut Draft,
     join: &Join,
@@ -42,33 +50,63 @@ fn enter(
         (None, UncreatedRooms::FirstJoinerHosts) => true,
         (None, UncreatedRooms::Deny) => return Err(Refusal::RoomNotFound),
     };
-    if !claims && !has_seat(room, join) {
-        return Err(Refusal::RoomFull);
-    }
+    let way = match join.returning {
+        // Sent away meanwhile: that somebody else lost them does not bring them back.
+        Some(_) if room.dismissal(&join.user).is_some() => return Err(Refusal::NotJoined),
+        Some(Return::ToRoom) => Way::Room,
+        Some(Return::ToLobby(_)) => Way::Lobby,
+        None if claims => Way::Room,
+        None => access::check(room, join, now)?,
+    };
     if claims {
         draft.record(Event::MeetingClaimed {
             creator: join.user.clone(),
         });
     }
-    let participant = Box::new(Participant {
-        user: join.user.clone(),
-        seat: draft.room().next_seat,
-        profile: join.profile.clone(),
-        media: MediaState::default().with(&join.media),
-        joined_at: now,
-        connections: vec![connection],
-        lost: None,
-    });
+    let participant = Box::new(newcomer(draft.room(), join, connection, now));
+    if way == Way::Lobby {
+        draft.record(Event::LobbyEntered { participant });
+        return Ok(());
+    }
+    let hosted = has_host(draft.room());
     draft.record(Event::ParticipantJoined { participant });
+    if !hosted && draft.room().policy.admit_on_host_join && has_host(draft.room()) {
+        lobby::open(draft, now);
+    }
     Ok(())
 }
 
-fn has_seat(room: &Room, join: &Join) -> bool {
-    room.len() < room.policy.max_participants
-        || permission::allows(room.rank_of(&join.user), Action::PassCapacity)
+fn newcomer(room: &Room, join: &Join, connection: Connection, now: Timestamp) -> Participant {
+    let muted = room.absent(&join.user).map(|absent| absent.muted);
+    let muted = muted.unwrap_or_default();
+    Participant {
+        user: join.user.clone(),
+        seat: place(room, join),
+        profile: join.profile.clone(),
+        media: MediaState::default().with(&join.media.held_by(muted)),
+        joined_at: now,
+        connections: vec![connection],
+        lost: None,
+        muted,
+        admitted_by: None,
+    }
 }
 
-/// A participant who is there already: back after a loss, on a second device, or repeating itself.
+/// The next one; whoever is brought back into the lobby keeps theirs.
+fn place(room: &Room, join: &Join) -> Seat {
+    let free = |seat: &Seat| !room.lobby().holds(*seat) && !room.holds_seat(*seat);
+    match join.returning {
+        Some(Return::ToLobby(seat)) if seat < room.next_seat && free(&seat) => seat,
+        Some(_) | None => room.next_seat,
+    }
+}
+
+fn has_host(room: &Room) -> bool {
+    room.participants()
+        .any(|participant| room.rank_of(&participant.user) >= Rank::Host)
+}
+
+/// Somebody who is there already: back after a loss, on a second device, or repeating itself.
 fn rejoin(
     draft: &mut Draft,
     join: &Join,
@@ -84,14 +122,29 @@ fn rejoin(
         let (user, profile) = (join.user.clone(), join.profile.clone());
         draft.record(Event::ProfileChanged { user, profile });
     }
-    let changes = present.media.differing(&join.media);
+    let changes = present.media.differing(&join.media.held_by(present.muted));
     if changes != MediaChanges::default() {
         draft.record(Event::MediaChanged {
             user: join.user.clone(),
             changes,
         });
     }
+    uphold(draft, join, present);
     Ok(())
+}
+
+/// Whoever says on return that they are on, and was muted, is told so.
+fn uphold(draft: &mut Draft, join: &Join, present: &Participant) {
+    for kind in MediaKind::ALL {
+        if present.muted.has(kind) && join.media.switches_on(kind) {
+            draft.record(Event::Muted {
+                user: join.user.clone(),
+                kind,
+                changed: false,
+                by: By::system(),
+            });
+        }
+    }
 }
 
 fn admit_connection(

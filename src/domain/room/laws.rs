@@ -6,11 +6,12 @@ use proptest::prelude::*;
 
 use super::state::Authority;
 use super::*;
+use crate::domain::chat::Opaque;
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
-use crate::domain::participant::{MediaChanges, Profile};
+use crate::domain::participant::{MediaChanges, MediaKind, Profile};
 use crate::domain::permission::{self, Action};
-use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
+use crate::domain::policy::{AccessChange, DevicePolicy, Memory, RoomPolicy, UncreatedRooms};
 use crate::domain::refusal::RoleChange;
 use crate::domain::role::{Rank, Role};
 use crate::domain::time::Timestamp;
@@ -38,6 +39,9 @@ fn join(index: usize, connection: u64) -> Step {
             image_url: None,
         },
         media: MediaChanges::default(),
+        network: None,
+        passcode: None,
+        returning: None,
     };
     Step::Do(Actor::User(user(index)), Command::Join(Box::new(join)))
 }
@@ -76,13 +80,72 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..70_u64).prop_map(Step::Wait),
         1 => (who.clone(), 0..5_u64).prop_map(|(index, version)| {
             let (policy, version) = (Box::new(RoomPolicy::default()), Timestamp(version));
-            Step::Do(Actor::System, Command::AdoptMeeting { creator: user(index), policy, version })
+            Step::Do(Actor::System, Command::AdoptMeeting { creator: user(index), policy, version, by: By::system() })
         }),
-        1 => (who, 0..40_u8).prop_map(|(index, dice)| match dice {
-            0 => Step::Do(Actor::User(user(index)), Command::End),
+        1 => (who.clone(), 0..40_u8).prop_map(|(index, dice)| match dice {
+            0 => Step::Do(Actor::User(user(index)), Command::End { cause: EndCause::Command }),
             _ => Step::Wait(1),
         }),
+        8 => (who.clone(), who, 0..14_u8, any::<bool>())
+            .prop_map(|(actor, target, what, on)| Step::Do(actor_of(actor, what), order(target, what, on))),
     ]
+}
+
+/// People in the room, and now and then somebody over REST.
+fn actor_of(index: usize, what: u8) -> Actor {
+    if what == 13 {
+        Actor::Remote(user(index))
+    } else {
+        Actor::User(user(index))
+    }
+}
+
+fn order(target: usize, what: u8, on: bool) -> Command {
+    let kind = if on {
+        MediaKind::Audio
+    } else {
+        MediaKind::Screen
+    };
+    let target = user(target);
+    let switch = |change: AccessChange| Command::UpdateAccess {
+        change,
+        passcode: None,
+    };
+    match what {
+        0 => Command::Mute {
+            target: MuteTarget::One(target),
+            kind,
+        },
+        1 => Command::Mute {
+            target: MuteTarget::All,
+            kind,
+        },
+        2 => Command::AskToUnmute { target, kind },
+        3 => Command::LowerHand {
+            target: on.then_some(target),
+        },
+        4 | 13 => Command::Remove { target, ban: on },
+        5 => Command::Unban { target },
+        6 => Command::Admit { target },
+        7 => Command::Deny { target },
+        8 => Command::AdmitAll,
+        9 => switch(AccessChange {
+            lobby: Some(on),
+            ..AccessChange::default()
+        }),
+        10 => switch(AccessChange {
+            locked: Some(on),
+            max_participants: Some(on.then_some(3)),
+            ..AccessChange::default()
+        }),
+        11 => Command::Signal {
+            to: target,
+            data: Opaque::from_json("{}"),
+        },
+        _ => Command::SendMessage {
+            message: Opaque::from_json("\"hello\""),
+        },
+    }
 }
 
 fn policy() -> impl Strategy<Value = RoomPolicy> {
@@ -97,6 +160,12 @@ fn policy() -> impl Strategy<Value = RoomPolicy> {
     ];
     (devices, uncreated, 2..7_usize, 0..2_u64).prop_map(|(devices, uncreated, seats, grace)| {
         RoomPolicy {
+            max_waiting: 3,
+            admit_on_host_join: grace == 1,
+            memory: Memory {
+                messages: 3,
+                absent: 2,
+            },
             devices,
             uncreated,
             max_participants: seats,
@@ -145,6 +214,9 @@ fn check_state(room: &Room) {
         );
         assert!(ids.len() <= room.policy.max_connections_per_participant);
     }
+    check_apart(room);
+    assert!(room.messages().len() <= room.policy.memory.messages);
+    assert!(room.absentees().count() <= room.policy.memory.absent);
     let plain = room
         .participants()
         .filter(|p| room.rank_of(&p.user) == Rank::Participant)
@@ -176,6 +248,53 @@ fn check_state(room: &Room) {
     assert!(plain <= room.len());
 }
 
+/// Nobody is in two places, and whoever is banned is in none.
+fn check_apart(room: &Room) {
+    for waiting in room.lobby().iter() {
+        let user = &waiting.user;
+        assert!(room.participant(user).is_none(), "waits and is in the room");
+        assert!(!room.rank_of(user).is_moderator(), "a moderator waits");
+        assert!(room.absent(user).is_none(), "remembered as absent");
+        let open = room.policy.access.lobby || room.policy.access.locked || !room.has_seat();
+        assert!(open, "waits for nothing");
+    }
+    assert!(room.lobby().len() <= room.policy.max_waiting);
+    if room.status == Status::Ended {
+        assert!(room.lobby().is_empty(), "waits for a meeting that is over");
+    }
+    let connections: Vec<_> = room
+        .everybody()
+        .flat_map(|person| person.connections.iter().map(|held| held.id))
+        .collect();
+    let distinct: std::collections::BTreeSet<_> = connections.iter().collect();
+    assert_eq!(
+        distinct.len(),
+        connections.len(),
+        "a connection in two places"
+    );
+    for person in room.everybody() {
+        let banned = room.grants.is_banned(&person.user) && !room.is_creator(&person.user);
+        assert!(!banned, "a banned user is here");
+    }
+}
+
+/// Whoever was muted by a moderator is off until they switch on themselves.
+fn check_mutes(before: &Room, after: &Room, command: &Command) {
+    for person in after.participants() {
+        for kind in MediaKind::ALL {
+            let off = person.media.differing(&kind.off()) == MediaChanges::NONE;
+            assert!(off || !person.muted.has(kind), "muted and on");
+        }
+        let was = before.person(&person.user).map(|it| it.muted);
+        let was = was.or_else(|| before.absent(&person.user).map(|it| it.muted));
+        let own = matches!(command, Command::UpdateState { .. });
+        for kind in MediaKind::ALL {
+            let forgotten = was.is_some_and(|was| was.has(kind)) && !person.muted.has(kind);
+            assert!(!forgotten || own, "a mute was forgotten");
+        }
+    }
+}
+
 /// What must be true of any step from one state to the next.
 fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, events: &[Event]) {
     let changes_roles = events.iter().any(Event::is_change_of_role);
@@ -189,16 +308,13 @@ fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, eve
     if matches!(command, Command::ChangeRole { .. }) && hosts(before) > 0 {
         assert!(hosts(after) > 0, "a command took the last host away");
     }
-    if matches!(command, Command::Join(_)) {
-        let newcomers = after.len().saturating_sub(before.len());
-        assert!(newcomers <= 1);
-        if newcomers == 1 && before.len() >= before.policy.max_participants {
-            let Command::Join(join) = command else {
-                unreachable!()
-            };
-            assert!(after.rank_of(&join.user).is_moderator(), "over capacity");
-        }
+    for person in after.participants() {
+        let came = before.participant(&person.user).is_none();
+        let fits = after.len() <= after.policy.max_participants;
+        let passes = after.rank_of(&person.user).is_moderator();
+        assert!(!came || fits || passes, "over capacity");
     }
+    check_mutes(before, after, command);
     assert!(
         before.status == Status::Open || after.status == Status::Ended,
         "an end is final"
@@ -216,10 +332,22 @@ fn check_touched(before: &Room, after: &Room, events: &[Event]) {
         touched.policy || before.policy == after.policy,
         "{events:?}"
     );
+    assert!(
+        touched.failures || before.failures == after.failures,
+        "{events:?}"
+    );
+    let newest = after.messages().last().map(|message| message.number);
+    let same = before.messages().last().map(|it| it.number) == newest;
+    assert!(same || touched.messages.last().copied() == newest);
     for name in USERS {
         let user = UserId::new(name).unwrap();
         let same = before.participant(&user) == after.participant(&user);
-        assert!(same || touched.participants.contains(&&user), "{events:?}");
+        assert!(same || touched.people.contains(&&user), "{events:?}");
+        let same = before.lobby().get(&user) == after.lobby().get(&user);
+        let told = touched.lobby.contains(&&user) || touched.people.contains(&&user);
+        assert!(same || told, "{events:?}");
+        let same = before.absent(&user) == after.absent(&user);
+        assert!(same || touched.absent.contains(&&user), "{events:?}");
         let same = before.grants.of(&user) == after.grants.of(&user);
         assert!(same || touched.grants.contains(&&user), "{events:?}");
     }

@@ -4,15 +4,21 @@
 //! may happen in a room. A [`Draft`] collects what several commands decide into one
 //! [`Commit`]; a [`Replica`] folds commits and finds gaps.
 
+mod access;
 pub mod command;
+mod communication;
 pub mod decide;
 pub mod draft;
 pub mod event;
 pub mod join;
+pub mod lobby;
+mod moderation;
 pub mod presence;
 pub mod records;
+mod removal;
 pub mod replica;
 pub mod roles;
+pub mod seating;
 pub mod state;
 pub mod succession;
 
@@ -25,10 +31,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use command::{Actor, Command, GrantChange, Join, LossCause, Nodes};
-pub use decide::decide;
+pub use command::{Actor, Command, GrantChange, Join, LossCause, MuteTarget, Nodes, Return};
+pub use decide::{by, decide};
 pub use draft::Draft;
-pub use event::{By, Commit, Event, HostChangeCause, LeaveReason};
+pub use event::{By, Commit, EndCause, Event, HostChangeCause, LeaveReason};
 pub use records::{Records, Summary, Touched};
 pub use replica::{Gap, Replica};
-pub use state::{HostSeat, Room, Status};
+pub use seating::Seating;
+pub use state::{Absent, Dismissal, DismissalKind, HostSeat, Room, Status};

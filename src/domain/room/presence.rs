@@ -21,11 +21,17 @@ pub(super) fn leave(draft: &mut Draft, connection: ConnectionId) {
             replaced: false,
         });
     } else {
-        draft.record(Event::ParticipantLeft {
-            user,
-            reason: LeaveReason::Left,
-        });
+        go(draft, user, LeaveReason::Left);
     }
+}
+
+/// Out of the room, or out of its lobby.
+fn go(draft: &mut Draft, user: UserId, reason: LeaveReason) {
+    draft.record(if draft.room().participant(&user).is_some() {
+        Event::ParticipantLeft { user, reason }
+    } else {
+        Event::LobbyLeft { user, reason }
+    });
 }
 
 /// The connection is gone. Only the last one of a participant starts a grace.
@@ -48,11 +54,7 @@ pub(super) fn lose(draft: &mut Draft, connection: ConnectionId, cause: LossCause
         LossCause::Lost => (policy.leave_after_lost, true),
     };
     if grace.is_zero() {
-        draft.record(Event::ParticipantLeft {
-            user,
-            reason: LeaveReason::Disconnected,
-        });
-        return;
+        return go(draft, user, LeaveReason::Disconnected);
     }
     let held = participant
         .connections
@@ -72,7 +74,7 @@ pub(super) fn lose(draft: &mut Draft, connection: ConnectionId, cause: LossCause
 pub(super) fn lose_where(draft: &mut Draft, now: Timestamp, gone: impl Fn(NodeId) -> bool) {
     let connections: Vec<ConnectionId> = draft
         .room()
-        .participants()
+        .everybody()
         .flat_map(|participant| participant.connections.iter())
         .filter(|connection| gone(connection.node))
         .map(|connection| connection.id)
@@ -87,15 +89,12 @@ pub(super) fn expire(draft: &mut Draft, now: Timestamp) {
     let due = |participant: &Participant| participant.lost.is_some_and(|l| l.deadline <= now);
     let gone: Vec<UserId> = draft
         .room()
-        .participants()
+        .everybody()
         .filter(|participant| due(participant))
         .map(|participant| participant.user.clone())
         .collect();
     for user in gone {
-        draft.record(Event::ParticipantLeft {
-            user,
-            reason: LeaveReason::Disconnected,
-        });
+        go(draft, user, LeaveReason::Disconnected);
     }
 }
 

@@ -1,15 +1,17 @@
 //! A room taken apart into records, and put together again: what a store outside this process keeps.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::event::Event;
-use super::state::{HostSeat, Room, Status};
+use super::state::{Absent, HostSeat, Room, Status};
+use crate::domain::chat::ChatMessage;
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, Epoch, Revision, RoomKey, UserId};
 use crate::domain::participant::{Participant, Seat};
+use crate::domain::passcode::Failures;
 use crate::domain::policy::RoomPolicy;
 use crate::domain::time::Timestamp;
 
@@ -27,6 +29,15 @@ pub struct Summary {
     pub host_seat: HostSeat,
     /// The next newcomer's seat.
     pub next_seat: Seat,
+    /// When the first one came.
+    #[serde(default)]
+    pub started_at: Option<Timestamp>,
+    /// The end of which people have been warned.
+    #[serde(default)]
+    pub warned: Option<Timestamp>,
+    /// The next message's number.
+    #[serde(default)]
+    pub next_message: u64,
 }
 
 /// Everything that a room is made of.
@@ -48,6 +59,14 @@ pub struct Records {
     pub grants: Grants,
     /// Everybody in the room, in any order.
     pub participants: Vec<Participant>,
+    /// Everybody in the lobby, in any order.
+    pub lobby: Vec<Participant>,
+    /// What is remembered of people who are not here.
+    pub absent: BTreeMap<UserId, Absent>,
+    /// Messages, in any order.
+    pub messages: Vec<ChatMessage>,
+    /// Wrong passcodes that still count.
+    pub failures: Failures,
 }
 
 /// Which records a commit may have changed.
@@ -57,10 +76,18 @@ pub struct Touched<'a> {
     pub summary: bool,
     /// The policy.
     pub policy: bool,
-    /// These people's participant records.
-    pub participants: Vec<&'a UserId>,
+    /// Wrong passcodes.
+    pub failures: bool,
+    /// These people's records, in the room or in the lobby.
+    pub people: Vec<&'a UserId>,
+    /// These people came into the lobby or left it.
+    pub lobby: Vec<&'a UserId>,
+    /// What is remembered of these people while they are not here.
+    pub absent: Vec<&'a UserId>,
     /// These people's grants.
     pub grants: Vec<&'a UserId>,
+    /// Messages of these numbers.
+    pub messages: Vec<u64>,
 }
 
 impl Room {
@@ -73,22 +100,21 @@ impl Room {
             record_version: self.record_version,
             host_seat: self.host_seat.clone(),
             next_seat: self.next_seat,
+            started_at: self.started_at,
+            warned: self.warned,
+            next_message: self.next_message,
         }
     }
 
     /// Puts a room together.
     #[must_use]
     pub fn assemble(records: Records) -> Self {
-        let seats: HashMap<UserId, Seat> = records
-            .participants
-            .iter()
-            .map(|participant| (participant.user.clone(), participant.seat))
-            .collect();
-        let by_seat: BTreeMap<Seat, Arc<Participant>> = records
-            .participants
-            .into_iter()
-            .map(|participant| (participant.seat, Arc::new(participant)))
-            .collect();
+        let mut messages = records.messages;
+        messages.sort_unstable_by_key(|message| message.number);
+        let over = messages
+            .len()
+            .saturating_sub(records.policy.memory.messages);
+        let kept = messages.into_iter().skip(over).map(Arc::new);
         Self {
             key: records.key,
             epoch: records.epoch,
@@ -101,8 +127,14 @@ impl Room {
             host_seat: records.summary.host_seat,
             policy: Arc::new(records.policy),
             next_seat: records.summary.next_seat,
-            by_seat: Arc::new(by_seat),
-            seats: Arc::new(seats),
+            started_at: records.summary.started_at,
+            warned: records.summary.warned,
+            next_message: records.summary.next_message,
+            failures: Arc::new(records.failures),
+            people: records.participants.into_iter().collect(),
+            lobby: records.lobby.into_iter().collect(),
+            absent: Arc::new(records.absent),
+            messages: Arc::new(kept.collect()),
         }
     }
 
@@ -129,10 +161,15 @@ impl<'a> Touched<'a> {
         for event in events {
             touched.add(event);
         }
-        touched.participants.sort_unstable();
-        touched.participants.dedup();
-        touched.grants.sort_unstable();
-        touched.grants.dedup();
+        for users in [
+            &mut touched.people,
+            &mut touched.lobby,
+            &mut touched.absent,
+            &mut touched.grants,
+        ] {
+            users.sort_unstable();
+            users.dedup();
+        }
         touched
     }
 
@@ -142,20 +179,41 @@ impl<'a> Touched<'a> {
             | Event::ConnectionDetached { user, .. }
             | Event::ConnectionLost { user, .. }
             | Event::ProfileChanged { user, .. }
-            | Event::MediaChanged { user, .. } => self.participants.push(user),
+            | Event::MediaChanged { user, .. }
+            | Event::Muted { user, .. } => self.people.push(user),
             Event::ParticipantJoined { participant } => {
                 self.summary = true;
-                self.participants.push(&participant.user);
+                self.people.push(&participant.user);
+                self.absent.push(&participant.user);
             }
-            Event::ParticipantLeft { user, .. } => {
+            Event::LobbyEntered { participant } => {
                 self.summary = true;
-                self.participants.push(user);
+                self.lobby.push(&participant.user);
+                self.absent.push(&participant.user);
             }
+            Event::ParticipantLeft { user, .. } | Event::Removed { user, .. } => {
+                self.summary = true;
+                self.people.push(user);
+                self.absent.push(user);
+            }
+            Event::Admitted { user, .. } => {
+                self.summary = true;
+                self.people.push(user);
+                self.lobby.push(user);
+                self.absent.push(user);
+            }
+            Event::LobbyLeft { user, .. } | Event::Denied { user, .. } => {
+                self.lobby.push(user);
+                self.absent.push(user);
+            }
+            Event::AbsentForgotten { users } => self.absent.extend(users),
             Event::RoleGranted { user, .. } | Event::RoleRevoked { user, .. } => {
                 self.summary = true;
                 self.grants.push(user);
             }
-            Event::RoleAffirmed { user, .. } => self.grants.push(user),
+            Event::RoleAffirmed { user, .. } | Event::BanChanged { user, .. } => {
+                self.grants.push(user);
+            }
             Event::GrantsRestored { changes } => {
                 self.summary = true;
                 self.grants
@@ -164,10 +222,18 @@ impl<'a> Touched<'a> {
             Event::MeetingAdopted { .. } => {
                 self.summary = true;
                 self.policy = true;
+                self.failures = true;
             }
+            Event::PasscodeFailed { .. } | Event::LockoutLifted { .. } => self.failures = true,
+            Event::MessageSent { message } => {
+                self.summary = true;
+                self.messages.push(message.number);
+            }
+            Event::Signalled { .. } | Event::UnmuteAsked { .. } => {}
             Event::MeetingClaimed { .. }
             | Event::HostVacated { .. }
             | Event::HostChanged { .. }
+            | Event::EndingSoon { .. }
             | Event::MeetingEnded { .. } => self.summary = true,
         }
     }

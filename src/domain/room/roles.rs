@@ -1,7 +1,7 @@
 //! Granting and revoking roles.
 
 use super::command::Actor;
-use super::decide::by;
+use super::decide::{by, rank};
 use super::draft::Draft;
 use super::event::Event;
 use super::state::Room;
@@ -55,13 +55,12 @@ pub(super) fn change(
 }
 
 fn check(room: &Room, actor: &Actor, target: &UserId, change: RoleChange) -> Result<(), Refusal> {
-    if let Actor::User(user) = actor {
-        if room.participant(user).is_none() {
-            return Err(Refusal::NotJoinedForRole(change));
-        }
-        if !permission::allows(room.rank_of(user), Action::ChangeRoles) {
-            return Err(Refusal::NotHostForRole(change));
-        }
+    match rank(room, actor) {
+        Ok(None) => {}
+        Ok(Some(rank)) if permission::allows(rank, Action::ChangeRoles) => {}
+        Ok(Some(_)) => return Err(Refusal::NotHostForRole(change)),
+        Err(Refusal::NotJoined) => return Err(Refusal::NotJoinedForRole(change)),
+        Err(refusal) => return Err(refusal),
     }
     let revokes_host = change
         == RoleChange {
@@ -71,13 +70,16 @@ fn check(room: &Room, actor: &Actor, target: &UserId, change: RoleChange) -> Res
     if revokes_host && room.is_creator(target) {
         return Err(Refusal::ProtectedCreator);
     }
-    if !revokes_host && *actor == Actor::User(target.clone()) {
+    let is_person = matches!(actor, Actor::User(_) | Actor::Remote(_));
+    if !revokes_host && is_person && actor.user() == Some(target) {
         return Err(Refusal::CannotTargetSelf);
     }
-    if room.participant(target).is_none() {
+    // Over REST roles are given to people who have yet to come.
+    if matches!(actor, Actor::User(_)) && room.person(target).is_none() {
         return Err(Refusal::ParticipantNotFound);
     }
-    if revokes_host && room.roles_of(target).host && is_last_host(room, target) {
+    let loses_host = revokes_host && room.participant(target).is_some();
+    if loses_host && room.roles_of(target).host && is_last_host(room, target) {
         return Err(Refusal::LastHost);
     }
     Ok(())

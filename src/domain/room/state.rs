@@ -1,13 +1,17 @@
 //! The state of one room at one revision.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::event::EndCause;
+use super::seating::Seating;
+use crate::domain::chat::ChatMessage;
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, RoomKey, UserId};
-use crate::domain::participant::{Participant, Seat};
+use crate::domain::participant::{Decider, Muted, Participant, Seat};
+use crate::domain::passcode::Failures;
 use crate::domain::policy::RoomPolicy;
 use crate::domain::role::{Rank, Roles};
 use crate::domain::time::Timestamp;
@@ -44,6 +48,54 @@ pub enum HostSeat {
     Hostless,
 }
 
+impl HostSeat {
+    /// Stable word for clients.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::NeverTaken => "awaited",
+            Self::Taken => "present",
+            Self::Vacant { .. } => "vacant",
+            Self::Acting { .. } => "acting",
+            Self::Hostless => "hostless",
+        }
+    }
+}
+
+/// How somebody was sent away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DismissalKind {
+    /// Not let in from the lobby.
+    Denied,
+    /// Taken out, and may come back.
+    Kicked,
+    /// Taken out for good.
+    Banned,
+}
+
+/// That somebody was sent away lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dismissal {
+    /// How.
+    pub kind: DismissalKind,
+    /// By whom.
+    pub by: Decider,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What the room remembers of people who are not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Absent {
+    /// What moderators had muted when they left.
+    #[serde(default, skip_serializing_if = "Muted::is_none")]
+    pub muted: Muted,
+    /// That they were sent away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dismissal: Option<Dismissal>,
+}
+
 /// A room. Cloning it is cheap: what is large is shared until one of the clones changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
@@ -69,8 +121,18 @@ pub struct Room {
     pub policy: Arc<RoomPolicy>,
     /// The next newcomer's seat.
     pub next_seat: Seat,
-    pub(super) by_seat: Arc<BTreeMap<Seat, Arc<Participant>>>,
-    pub(super) seats: Arc<HashMap<UserId, Seat>>,
+    /// When the first one came.
+    pub started_at: Option<Timestamp>,
+    /// Whether people have been warned of the end that the schedule sets, and of which.
+    pub warned: Option<Timestamp>,
+    /// The next message's number.
+    pub next_message: u64,
+    /// Wrong passcodes that still count.
+    pub failures: Arc<Failures>,
+    pub(super) people: Seating,
+    pub(super) lobby: Seating,
+    pub(super) absent: Arc<BTreeMap<UserId, Absent>>,
+    pub(super) messages: Arc<VecDeque<Arc<ChatMessage>>>,
 }
 
 /// What SQL knows of a room before anybody is in it.
@@ -106,8 +168,14 @@ impl Room {
             host_seat: HostSeat::NeverTaken,
             policy: Arc::new(policy),
             next_seat: 1,
-            by_seat: Arc::default(),
-            seats: Arc::default(),
+            started_at: None,
+            warned: None,
+            next_message: 1,
+            failures: Arc::default(),
+            people: Seating::default(),
+            lobby: Seating::default(),
+            absent: Arc::default(),
+            messages: Arc::default(),
         }
     }
 
@@ -119,39 +187,122 @@ impl Room {
 
     /// Everybody in the room in order of arrival.
     pub fn participants(&self) -> impl DoubleEndedIterator<Item = &Arc<Participant>> {
-        self.by_seat.values()
+        self.people.iter()
     }
 
     /// How many people are in the room.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.seats.len()
+        self.people.len()
     }
 
     /// Whether somebody sits on this seat.
     #[must_use]
     pub fn holds_seat(&self, seat: Seat) -> bool {
-        self.by_seat.contains_key(&seat)
+        self.people.holds(seat)
     }
 
     /// Whether nobody is in the room.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.seats.is_empty()
+        self.people.is_empty()
+    }
+
+    /// Whether nobody is in the room and nobody waits to be let in.
+    #[must_use]
+    pub fn is_deserted(&self) -> bool {
+        self.people.is_empty() && self.lobby.is_empty()
     }
 
     /// One participant, by user id.
     #[must_use]
     pub fn participant(&self, user: &UserId) -> Option<&Arc<Participant>> {
-        self.seats.get(user).and_then(|seat| self.by_seat.get(seat))
+        self.people.get(user)
     }
 
-    /// The participant who holds this live connection.
+    /// Who waits to be let in, in order of arrival.
+    #[must_use]
+    pub const fn lobby(&self) -> &Seating {
+        &self.lobby
+    }
+
+    /// Everybody with a connection: in the room, and in the lobby.
+    pub fn everybody(&self) -> impl Iterator<Item = &Arc<Participant>> {
+        self.people.iter().chain(self.lobby.iter())
+    }
+
+    /// One of [`Self::everybody`].
+    #[must_use]
+    pub fn person(&self, user: &UserId) -> Option<&Arc<Participant>> {
+        self.people.get(user).or_else(|| self.lobby.get(user))
+    }
+
+    /// The one who holds this live connection, in the room or in the lobby.
     #[must_use]
     pub fn holder_of(&self, connection: ConnectionId) -> Option<&Arc<Participant>> {
-        self.by_seat
-            .values()
-            .find(|participant| participant.holds(connection))
+        let waiting = || self.lobby.holder_of(connection);
+        self.people.holder_of(connection).or_else(waiting)
+    }
+
+    /// What is remembered of somebody who is not in the room.
+    #[must_use]
+    pub fn absent(&self, user: &UserId) -> Option<&Absent> {
+        self.absent.get(user)
+    }
+
+    /// What is remembered of everybody who is not in the room.
+    pub fn absentees(&self) -> impl Iterator<Item = (&UserId, &Absent)> {
+        self.absent.iter()
+    }
+
+    /// That this user was sent away lately and has not come back.
+    #[must_use]
+    pub fn dismissal(&self, user: &UserId) -> Option<&Dismissal> {
+        self.absent(user)
+            .and_then(|absent| absent.dismissal.as_ref())
+    }
+
+    /// The messages that are kept, oldest first.
+    pub fn messages(&self) -> impl ExactSizeIterator<Item = &Arc<ChatMessage>> {
+        self.messages.iter()
+    }
+
+    /// Whether there is a place for one more plain participant.
+    #[must_use]
+    pub fn has_seat(&self) -> bool {
+        self.people.len() < self.policy.max_participants
+    }
+
+    /// Whether somebody in the room can let people in from the lobby.
+    #[must_use]
+    pub fn has_moderator(&self) -> bool {
+        self.participants()
+            .any(|participant| self.rank_of(&participant.user).is_moderator())
+    }
+
+    /// When the schedule ends the meeting, and by which rule.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<(Timestamp, EndCause)> {
+        let schedule = &self.policy.schedule;
+        let planned = schedule.not_after.map(|at| (at, EndCause::ScheduledEnd));
+        let longest = self.started_at.zip(schedule.max_duration);
+        let longest = longest.map(|(start, most)| (start.plus(most), EndCause::MaxDuration));
+        planned.into_iter().chain(longest).min_by_key(|(at, _)| *at)
+    }
+
+    /// The rule by which the meeting is over, if it is.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> Option<EndCause> {
+        let (at, cause) = self.ends_at()?;
+        (at <= now).then_some(cause)
+    }
+
+    /// When people are warned of the end that the schedule sets; `None` when they have been.
+    pub(super) fn warning_due(&self) -> Option<Timestamp> {
+        let (ends, _) = self.ends_at()?;
+        let warned = self.is_ended() || self.people.is_empty() || self.warned == Some(ends);
+        let early = u64::try_from(self.policy.schedule.warning.as_millis()).unwrap_or(u64::MAX);
+        (!warned).then_some(Timestamp(ends.0.saturating_sub(early)))
     }
 
     /// Whether this user created the meeting.
@@ -199,7 +350,7 @@ impl Room {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Timestamp> {
         let graces = self
-            .participants()
+            .everybody()
             .filter_map(|p| p.lost.map(|lost| lost.deadline));
         let vacancy = match &self.host_seat {
             HostSeat::Vacant { deadline } => Some(*deadline),
@@ -208,6 +359,6 @@ impl Room {
             | HostSeat::Acting { .. }
             | HostSeat::Hostless => None,
         };
-        graces.chain(vacancy).min()
+        graces.chain(vacancy).chain(self.warning_due()).min()
     }
 }

@@ -2,8 +2,12 @@
 //! The expectation is written down independently of the code, as the contract words it.
 
 use super::tests::{MAKE_COHOST, MAKE_HOST, REMOVE_COHOST, REMOVE_HOST, Table, user};
+use super::{Actor, Command, EndCause, MuteTarget};
+use crate::domain::chat::Opaque;
+use crate::domain::participant::{MediaChanges, MediaKind};
+use crate::domain::passcode::{GivenPasscode, Passcode, PasscodeHash};
 use crate::domain::permission::{self, Action};
-use crate::domain::policy::RoomPolicy;
+use crate::domain::policy::{AccessChange, RoomPolicy};
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::role::{Rank, Role};
 use crate::domain::room::Event;
@@ -105,4 +109,292 @@ fn the_policy_table_is_monotone_in_rank() {
         }
         assert!(allowed, "{action:?}: the creator may do everything");
     }
+}
+
+/// What may be switched about a room, all at once.
+#[derive(Debug, Clone, Copy)]
+struct Flags {
+    lobby: bool,
+    locked: bool,
+    passcode: bool,
+    full: bool,
+    ended: bool,
+}
+
+fn all_flags() -> impl Iterator<Item = Flags> {
+    (0..32_u8).map(|bits| Flags {
+        lobby: bits & 1 != 0,
+        locked: bits & 2 != 0,
+        passcode: bits & 4 != 0,
+        full: bits & 8 != 0,
+        ended: bits & 16 != 0,
+    })
+}
+
+fn hash() -> PasscodeHash {
+    PasscodeHash::new("the hash")
+}
+
+/// Everybody, somebody who waits where there is a lobby, somebody banned, and the doors as they are said
+/// to be.
+fn with(flags: Flags) -> Table {
+    let mut table = everybody();
+    let ban = Command::Remove {
+        target: user("banned"),
+        ban: true,
+    };
+    table.run(&Actor::User(user("creator")), &ban).unwrap();
+    if flags.lobby {
+        std::sync::Arc::make_mut(&mut table.room.policy)
+            .access
+            .lobby = true;
+        table.join("waiting", 77).unwrap();
+    }
+    let policy = std::sync::Arc::make_mut(&mut table.room.policy);
+    policy.access.locked = flags.locked;
+    policy.access.passcode = flags.passcode.then(hash);
+    if flags.full {
+        policy.max_participants = 7;
+    }
+    if flags.ended {
+        let end = Command::End {
+            cause: EndCause::Command,
+        };
+        table.run(&Actor::System, &end).unwrap();
+    }
+    table
+}
+
+/// What somebody is who does something or has it done to them.
+fn rank_of(name: &str) -> Option<u8> {
+    match name.trim_end_matches('2') {
+        "guest" | "waiting" | "stranger" | "banned" => Some(0),
+        "cohost" | "absent" => Some(1),
+        "host" => Some(2),
+        "creator" => Some(3),
+        _ => None,
+    }
+}
+
+const WHOM: [&str; 10] = [
+    "creator", "host", "host2", "cohost", "cohost2", "guest", "guest2", "waiting", "absent",
+    "banned",
+];
+const WHO: [&str; 7] = [
+    "creator", "host", "cohost", "guest", "waiting", "stranger", "absent",
+];
+
+/// Every command about somebody, and every one that is not.
+fn commands(target: &str) -> Vec<(&'static str, Command)> {
+    let whom = || user(target);
+    let kind = MediaKind::Audio;
+    let access = |change| Command::UpdateAccess {
+        change,
+        passcode: None,
+    };
+    let lock = AccessChange {
+        locked: Some(true),
+        ..AccessChange::default()
+    };
+    let one = MuteTarget::One(whom());
+    let cause = EndCause::Command;
+    let data = Opaque::from_json("1");
+    vec![
+        ("mute", Command::Mute { target: one, kind }),
+        (
+            "mute-all",
+            Command::Mute {
+                target: MuteTarget::All,
+                kind,
+            },
+        ),
+        (
+            "ask",
+            Command::AskToUnmute {
+                target: whom(),
+                kind,
+            },
+        ),
+        (
+            "lower",
+            Command::LowerHand {
+                target: Some(whom()),
+            },
+        ),
+        (
+            "kick",
+            Command::Remove {
+                target: whom(),
+                ban: false,
+            },
+        ),
+        (
+            "ban",
+            Command::Remove {
+                target: whom(),
+                ban: true,
+            },
+        ),
+        ("unban", Command::Unban { target: whom() }),
+        ("admit", Command::Admit { target: whom() }),
+        ("deny", Command::Deny { target: whom() }),
+        ("admit-all", Command::AdmitAll),
+        ("access", access(lock)),
+        ("lift", Command::LiftLockout),
+        ("end", Command::End { cause }),
+        (
+            "signal",
+            Command::Signal {
+                to: whom(),
+                data: data.clone(),
+            },
+        ),
+        ("message", Command::SendMessage { message: data }),
+        (
+            "state",
+            Command::UpdateState {
+                changes: MediaChanges::NONE,
+            },
+        ),
+    ]
+}
+
+/// What the contract says of a command, cell by cell: the code of the refusal, or none.
+fn refusal(who: &str, whom: &str, command: &str, flags: Flags) -> Option<&'static str> {
+    let is_in =
+        |name: &str| !flags.ended && !matches!(name, "waiting" | "stranger" | "absent" | "banned");
+    let waits = |name: &str| name == "waiting" && flags.lobby && !flags.ended;
+    let (mine, theirs) = (rank_of(who).unwrap(), rank_of(whom).unwrap());
+    if !is_in(who) {
+        // An ended room has nobody in it; whoever ends it again learns that it has ended.
+        return Some(if command == "end" && flags.ended {
+            "meeting-ended"
+        } else {
+            "not-joined"
+        });
+    }
+    let lower_rank = || match () {
+        () if who == whom => Some("cannot-target-self"),
+        () if theirs < mine => None,
+        () if whom == "creator" => Some("protected-creator"),
+        () if mine == 1 => Some("not-host"),
+        () => Some("forbidden"),
+    };
+    match command {
+        "state" | "message" => None,
+        "signal" => (!is_in(whom)).then_some("participant-not-found"),
+        "access" | "lift" | "end" => (mine < 2).then_some("not-host"),
+        _ if mine < 1 => Some("not-moderator"),
+        "mute-all" => None,
+        "mute" | "ask" | "lower" => (!is_in(whom)).then_some("participant-not-found"),
+        "kick" => lower_rank().or(match () {
+            () if is_in(whom) || waits(whom) => None,
+            () => Some("participant-not-found"),
+        }),
+        "ban" | "unban" => lower_rank(),
+        "admit" if waits(whom) && flags.full => Some("room-full"),
+        "admit" | "deny" => (!waits(whom)).then_some("participant-not-found"),
+        "admit-all" => (flags.lobby && flags.full).then_some("room-full"),
+        other => unreachable!("{other}"),
+    }
+}
+
+#[test]
+fn every_command_of_everybody_about_everybody_is_as_the_contract_says() {
+    let mut cells = 0;
+    for flags in all_flags() {
+        let room = with(flags);
+        for who in WHO {
+            for whom in WHOM {
+                for (name, command) in commands(whom) {
+                    let mut table = room.clone();
+                    let result = table.run(&Actor::User(user(who)), &command);
+                    let expected = refusal(who, whom, name, flags);
+                    let code = result.as_ref().err().map(Refusal::code);
+                    assert_eq!(code, expected, "{who} {name} {whom} {flags:?}");
+                    if expected.is_some() {
+                        assert_eq!(table.room, room.room, "a refusal changes nothing");
+                    } else {
+                        has_happened(&table, whom, name, flags);
+                    }
+                    cells += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(cells, 32 * 7 * 10 * 16);
+}
+
+/// What must be true after a command that was not refused.
+fn has_happened(table: &Table, whom: &str, command: &str, flags: Flags) {
+    let (room, whom) = (&table.room, user(whom));
+    let is_in = room.participant(&whom).is_some();
+    match command {
+        "mute" => assert!(room.participant(&whom).unwrap().muted.audio),
+        "kick" | "ban" => assert!(!is_in && room.lobby().get(&whom).is_none()),
+        "admit" => assert!(is_in),
+        "deny" => assert!(!is_in && room.dismissal(&whom).is_some()),
+        "admit-all" => assert!(room.lobby().is_empty()),
+        "access" => assert!(room.policy.access.locked),
+        "end" => assert!(room.is_ended() && room.is_deserted()),
+        _ => assert_eq!(room.policy.access.locked, flags.locked),
+    }
+    if command == "ban" {
+        assert!(room.grants.is_banned(&whom));
+    }
+    if command == "unban" {
+        assert!(!room.grants.is_banned(&whom));
+    }
+}
+
+/// Where a joiner ends: refused with a code, in the room, or waiting.
+fn arrival(who: &str, knows: bool, flags: Flags) -> &'static str {
+    let passes = matches!(who, "creator" | "host" | "cohost" | "absent");
+    match () {
+        () if flags.ended => "meeting-ended",
+        () if who == "banned" => "banned",
+        () if passes => "in",
+        () if flags.locked => "room-locked",
+        () if flags.passcode && !knows => "passcode-required",
+        () if flags.lobby => "waiting",
+        () if flags.full => "room-full",
+        () => "in",
+    }
+}
+
+#[test]
+fn every_joiner_ends_where_the_contract_says() {
+    let mut cells = 0;
+    for flags in all_flags() {
+        for who in ["creator", "host", "cohost", "absent", "stranger", "banned"] {
+            for knows in [false, true] {
+                let mut table = with(flags);
+                // Whoever is in the room already comes from outside once more.
+                if let Some(here) = table.room.participant(&user(who)).cloned() {
+                    let connection = here.connections[0].id;
+                    table
+                        .run(&Actor::System, &Command::Leave { connection })
+                        .unwrap();
+                    let policy = std::sync::Arc::make_mut(&mut table.room.policy);
+                    policy.max_participants -= usize::from(flags.full);
+                }
+                let mut join = table.wish(who, 99);
+                let passcode = Passcode::new("1234").unwrap();
+                join.passcode = knows.then(|| GivenPasscode {
+                    passcode,
+                    compared: Some((hash(), true)),
+                });
+                let result = table.run(&Actor::User(user(who)), &Command::Join(Box::new(join)));
+                let ended = match result {
+                    Err(refusal) => refusal.code(),
+                    Ok(_) if table.room.participant(&user(who)).is_some() => "in",
+                    Ok(_) if table.room.lobby().get(&user(who)).is_some() => "waiting",
+                    Ok(_) => "nowhere",
+                };
+                assert_eq!(ended, arrival(who, knows, flags), "{who} {knows} {flags:?}");
+                cells += 1;
+            }
+        }
+    }
+    assert_eq!(cells, 32 * 6 * 2);
 }

@@ -9,7 +9,7 @@ use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, 
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::policy::{DevicePolicy, RoomPolicy, UncreatedRooms};
 use crate::domain::refusal::{Refusal, RoleChange};
-use crate::domain::role::Role;
+use crate::domain::role::{Mark, Role};
 use crate::domain::time::Timestamp;
 
 pub(super) const MAKE_HOST: RoleChange = RoleChange {
@@ -88,8 +88,9 @@ impl Table {
         Ok(events)
     }
 
-    pub(super) fn join(&mut self, name: &str, connection: u64) -> Result<Vec<Event>, Refusal> {
-        let join = Join {
+    /// What somebody says who wants to come in.
+    pub(super) fn wish(&self, name: &str, connection: u64) -> Join {
+        Join {
             user: user(name),
             connection: ConnectionId(connection),
             node: NodeId(1),
@@ -98,7 +99,14 @@ impl Table {
                 image_url: None,
             },
             media: MediaChanges::default(),
-        };
+            network: None,
+            passcode: None,
+            returning: None,
+        }
+    }
+
+    pub(super) fn join(&mut self, name: &str, connection: u64) -> Result<Vec<Event>, Refusal> {
+        let join = self.wish(name, connection);
         self.run(&Actor::User(user(name)), &Command::Join(Box::new(join)))
     }
 
@@ -265,7 +273,7 @@ fn a_role_is_restored_unless_the_room_knows_a_later_change() {
     let restored = |stamp| Command::RestoreGrants {
         changes: vec![GrantChange {
             user: user("bob"),
-            role: Role::CoHost,
+            mark: Mark::CoHost,
             held: Held { since: None, stamp },
         }],
     };
@@ -295,8 +303,8 @@ fn a_change_that_was_repeated_at_once_is_not_undone() {
         since: Some(table.now),
         stamp: failed.stamp.undoing(),
     };
-    let (user, role) = (user("bob"), Role::CoHost);
-    let changes = vec![GrantChange { user, role, held }];
+    let (user, mark) = (user("bob"), Mark::CoHost);
+    let changes = vec![GrantChange { user, mark, held }];
     let undone = table.run(&Actor::System, &Command::RestoreGrants { changes });
     assert_eq!(undone, Ok(vec![]));
     assert!(!table.is_cohost("bob"));
@@ -527,14 +535,34 @@ fn uncreated_rooms_follow_the_setting() {
 fn an_end_is_final() {
     let mut table = Table::of_three();
     assert_eq!(
-        table.run(&Actor::User(user("bob")), &Command::End),
+        table.run(
+            &Actor::User(user("bob")),
+            &Command::End {
+                cause: EndCause::Command
+            }
+        ),
         Err(Refusal::NotHost)
     );
-    let events = table.run(&Actor::User(user("ann")), &Command::End).unwrap();
+    let events = table
+        .run(
+            &Actor::User(user("ann")),
+            &Command::End {
+                cause: EndCause::Command,
+            },
+        )
+        .unwrap();
     assert_eq!(events.iter().filter_map(left).count(), 3);
     assert!(table.room.is_empty());
     assert_eq!(table.join("ann", 9), Err(Refusal::MeetingEnded));
-    assert_eq!(table.run(&Actor::System, &Command::End), Ok(vec![]));
+    assert_eq!(
+        table.run(
+            &Actor::System,
+            &Command::End {
+                cause: EndCause::Command
+            }
+        ),
+        Ok(vec![])
+    );
 }
 
 #[test]
@@ -542,7 +570,12 @@ fn a_cohost_cannot_end_or_change_roles() {
     let mut table = Table::of_three();
     table.change("ann", "bob", MAKE_COHOST).unwrap();
     assert_eq!(
-        table.run(&Actor::User(user("bob")), &Command::End),
+        table.run(
+            &Actor::User(user("bob")),
+            &Command::End {
+                cause: EndCause::Command
+            }
+        ),
         Err(Refusal::NotHost)
     );
     let refused = table.change("bob", "cy", MAKE_COHOST);
@@ -680,6 +713,7 @@ fn a_late_meeting_record_brings_its_creator() {
         creator: user("ann"),
         policy,
         version: Timestamp::default(),
+        by: By::system(),
     };
     table.run(&Actor::System, &command).unwrap();
     assert!(table.is_host("ann"));
@@ -695,6 +729,7 @@ fn an_older_state_of_the_record_is_not_adopted() {
         creator: user(name),
         policy: Box::new(RoomPolicy::default()),
         version: Timestamp(version),
+        by: By::system(),
     };
     table.run(&Actor::System, &owned_by("bob", 7)).unwrap();
     assert_eq!(
@@ -723,6 +758,9 @@ fn a_replica_notices_what_it_misses() {
                 image_url: None,
             },
             media: MediaChanges::default(),
+            network: None,
+            passcode: None,
+            returning: None,
         };
         let actor = Actor::User(user(name));
         draft

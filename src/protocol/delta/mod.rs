@@ -1,12 +1,22 @@
 //! The delta dialect: the vocabulary of `seeds/host-cohost.md` and its extensions. Clients get one
 //! list when they join and changes from then on.
 
+mod acks;
+mod chat;
+mod commands;
 mod parse;
+mod queue;
 mod render;
 mod session;
 mod view;
 
+pub use acks::{
+    Resumed, SnapshotReason, chat_ack, done_ack, error, joined_ack, refused_ack, room_ack,
+    waiting_ack,
+};
+pub use chat::{history, history_event};
 pub use parse::parse;
-pub use render::{Attached, Rendered, done_ack, error, refused_ack, render, room_ack};
+pub use queue::waiting;
+pub use render::{Attached, Rendered, kicked, recall, render};
 pub use session::{refreshed_ack, token_expiring};
 pub use view::View;

@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::domain::id::{InvalidId, RoomId, UserId};
+use super::commands;
+use crate::domain::id::{Epoch, InvalidId, Position, RoomId, UserId};
 use crate::domain::participant::MediaChanges;
+use crate::domain::passcode::Passcode;
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::role::Role;
 use crate::domain::text;
@@ -42,11 +44,13 @@ pub fn parse(
             client::REMOVE_COHOST,
             change_role(packet, role(Role::CoHost, false)),
         ),
-        client::UPDATE_MY_STATE => (client::UPDATE_MY_STATE, update_state(packet)),
         client::ROOM_STATE => (client::ROOM_STATE, room_of(packet).map(Request::RoomState)),
-        client::END_MEETING => (client::END_MEETING, room_of(packet).map(Request::End)),
+        client::REQUEST_CHAT_HISTORY => {
+            let request = room_of(packet).map(Request::ChatHistory);
+            (client::REQUEST_CHAT_HISTORY, request)
+        }
         client::REFRESH_AUTH => (client::REFRESH_AUTH, refresh_auth(packet)),
-        _ => ("unknown", Err(Refusal::UnknownEvent)),
+        _ => commands::parse(packet, limits),
     }
 }
 
@@ -65,6 +69,12 @@ struct JoinPayload<'a> {
     is_audio_muted: Option<bool>,
     #[serde(default)]
     is_video_paused: Option<bool>,
+    #[serde(borrow, default)]
+    passcode: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    epoch: Option<Cow<'a, str>>,
+    #[serde(default)]
+    rev: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -85,16 +95,6 @@ struct RoomPayload {
 #[derive(Deserialize)]
 struct RefreshPayload {
     token: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct StatePayload {
-    room_id: String,
-    is_audio_muted: Option<bool>,
-    is_video_paused: Option<bool>,
-    is_screen_sharing: Option<bool>,
-    is_hand_raised: Option<bool>,
 }
 
 fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal> {
@@ -135,7 +135,32 @@ fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal>
             video_paused: payload.is_video_paused,
             ..MediaChanges::default()
         },
+        passcode: payload.passcode.as_deref().map(given_passcode),
+        seen: seen(payload.epoch.as_deref(), payload.rev)?,
     })))
+}
+
+/// What no passcode can be is compared all the same: it is a wrong one like others.
+fn given_passcode(text: &str) -> Passcode {
+    Passcode::new(text).unwrap_or_else(Passcode::impossible)
+}
+
+/// Where the client was when it lost the room: both or neither.
+fn seen(epoch: Option<&str>, rev: Option<u64>) -> Result<Option<Position>, Refusal> {
+    let (Some(epoch), Some(rev)) = (epoch, rev) else {
+        return match (epoch, rev) {
+            (None, None) => Ok(None),
+            _ => Err(Refusal::InvalidPayload {
+                reason: "epoch and rev belong together: send both or neither".to_owned(),
+            }),
+        };
+    };
+    let parsed = u64::from_str_radix(epoch, 16).ok();
+    let parsed = parsed.filter(|_| epoch.len() <= 16 && !epoch.starts_with('+'));
+    let epoch = parsed.map(Epoch).ok_or_else(|| Refusal::InvalidPayload {
+        reason: "epoch must be the text that the acknowledgement of a join gave".to_owned(),
+    })?;
+    Ok(Some(Position { epoch, rev }))
 }
 
 /// `join-room "room"` or `join-room "room", "user", "name"`.
@@ -153,6 +178,9 @@ fn positional_join(packet: &Packet<'_>) -> Result<JoinPayload<'static>, Refusal>
         user_image_url: None,
         is_audio_muted: None,
         is_video_paused: None,
+        passcode: None,
+        epoch: None,
+        rev: None,
     })
 }
 
@@ -172,19 +200,6 @@ fn change_role(packet: &Packet<'_>, change: RoleChange) -> Result<Request, Refus
     })
 }
 
-fn update_state(packet: &Packet<'_>) -> Result<Request, Refusal> {
-    let payload: StatePayload = owned_object(packet.raw(0))?;
-    Ok(Request::UpdateState {
-        room: room_id(&payload.room_id)?,
-        changes: MediaChanges {
-            audio_muted: payload.is_audio_muted,
-            video_paused: payload.is_video_paused,
-            screen_sharing: payload.is_screen_sharing,
-            hand_raised: payload.is_hand_raised,
-        },
-    })
-}
-
 fn refresh_auth(packet: &Packet<'_>) -> Result<Request, Refusal> {
     // What serde says of a token of another type would quote it.
     let payload = owned_object::<RefreshPayload>(packet.raw(0));
@@ -195,7 +210,7 @@ fn refresh_auth(packet: &Packet<'_>) -> Result<Request, Refusal> {
 }
 
 /// A room given as `{roomId}` or as the bare id.
-fn room_of(packet: &Packet<'_>) -> Result<RoomId, Refusal> {
+pub(super) fn room_of(packet: &Packet<'_>) -> Result<RoomId, Refusal> {
     let text = packet.raw(0);
     let id = if is_string(text) {
         packet
@@ -211,7 +226,7 @@ fn is_string(text: &str) -> bool {
     text.starts_with('"')
 }
 
-fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
+pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
     // A sequence would be read as the struct's fields in order; the contract has objects only.
     if !text.starts_with('{') {
         return Err(Refusal::InvalidPayload {
@@ -221,15 +236,15 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
     serde_json::from_str(text).map_err(|error| malformed("payload", &error))
 }
 
-fn owned_object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
+pub(super) fn owned_object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     object(text)
 }
 
-fn room_id(value: &str) -> Result<RoomId, Refusal> {
+pub(super) fn room_id(value: &str) -> Result<RoomId, Refusal> {
     RoomId::new(value).map_err(|error: InvalidId| invalid("roomId", &error))
 }
 
-fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
+pub(super) fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
     UserId::new(value).map_err(|error: InvalidId| invalid(field, &error))
 }
 

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use super::view::{self, View};
+use super::{chat, queue};
 use crate::domain::id::{ConnectionId, Revision, UserId};
-use crate::domain::participant::{Connection, MediaChanges, Participant, Profile};
-use crate::domain::refusal::Refusal;
+use crate::domain::participant::{Connection, MediaChanges, MediaKind, Participant, Profile};
 use crate::domain::role::{Role, Roles};
-use crate::domain::room::{Actor, By, Commit, Event, HostChangeCause, LeaveReason, Room};
-use crate::domain::time::Timestamp;
+use crate::domain::room::{Actor, By, Commit, EndCause, Event, HostChangeCause, LeaveReason, Room};
 use crate::protocol::json;
 use crate::protocol::message::{Audience, Line, Message};
 use crate::protocol::names::server;
@@ -26,6 +25,12 @@ pub struct Rendered {
     pub detached: Vec<ConnectionId>,
     /// Users who are no longer in the room, with every connection.
     pub departed: Vec<UserId>,
+    /// Connections that wait in the lobby from this commit on.
+    pub waiting: Vec<Attached>,
+    /// Users who wait no longer, whether they are in the room now or not.
+    pub waited: Vec<UserId>,
+    /// Connections that came and went with the commit.
+    pub passing: Vec<Attached>,
 }
 
 /// A connection that a commit brought into the room.
@@ -46,7 +51,9 @@ pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
         rev: commit.rev,
         out: Rendered::default(),
         roles_unclear: false,
+        queue_changed: false,
     };
+    let moderators = rendering.view.moderators();
     for (at, event) in commit.events.iter().enumerate() {
         let later = commit
             .events
@@ -57,7 +64,77 @@ pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
     if rendering.roles_unclear {
         rendering.tell_role_differences();
     }
+    rendering.tell_access(commit);
+    rendering.tell_queue(&moderators);
     rendering.out
+}
+
+/// Renders commits again that led to `room`, from the first one on after which they tell by themselves
+/// all that members were told.
+#[must_use]
+pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)> {
+    let cut = commits
+        .iter()
+        .rposition(|commit| !commit.events.iter().all(tells_all));
+    let commits = commits.get(cut.map_or(0, |at| at.saturating_add(1))..);
+    let commits = commits.unwrap_or_default();
+    let events: Vec<Event> = commits.iter().flat_map(|it| it.events.clone()).collect();
+    let mut view = View::before(room, &events);
+    let mut later = &events[..];
+    let mut recalled = Vec::with_capacity(commits.len());
+    for commit in commits {
+        let mut rendering = Rendering {
+            view: &mut view,
+            room,
+            rev: commit.rev,
+            out: Rendered::default(),
+            roles_unclear: false,
+            queue_changed: false,
+        };
+        for event in &commit.events {
+            later = later.get(1..).unwrap_or_default();
+            rendering.event(event, later);
+        }
+        recalled.push((commit.rev, rendering.out));
+    }
+    recalled
+}
+
+/// Whether what members are told of it depends on nothing but the event, and roles that other such
+/// events change.
+const fn tells_all(event: &Event) -> bool {
+    match event {
+        Event::ParticipantJoined { .. }
+        | Event::ConnectionAttached { .. }
+        | Event::ConnectionDetached { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ProfileChanged { .. }
+        | Event::MediaChanged { .. }
+        | Event::ParticipantLeft { .. }
+        | Event::Removed { .. }
+        | Event::BanChanged { .. }
+        | Event::Muted { .. }
+        | Event::UnmuteAsked { .. }
+        | Event::Signalled { .. }
+        | Event::MessageSent { .. }
+        | Event::EndingSoon { .. }
+        | Event::AbsentForgotten { .. }
+        | Event::LockoutLifted { .. }
+        | Event::RoleGranted { .. }
+        | Event::RoleRevoked { .. }
+        | Event::RoleAffirmed { .. } => true,
+        Event::PasscodeFailed { lockout, .. } => lockout.is_none(),
+        Event::MeetingClaimed { .. }
+        | Event::MeetingAdopted { .. }
+        | Event::GrantsRestored { .. }
+        | Event::LobbyEntered { .. }
+        | Event::LobbyLeft { .. }
+        | Event::Admitted { .. }
+        | Event::Denied { .. }
+        | Event::HostVacated { .. }
+        | Event::HostChanged { .. }
+        | Event::MeetingEnded { .. } => false,
+    }
 }
 
 struct Rendering<'a> {
@@ -67,60 +144,75 @@ struct Rendering<'a> {
     out: Rendered,
     /// Something may have changed the roles of people whom the event does not name.
     roles_unclear: bool,
+    /// Who waits in the lobby, or as whom.
+    queue_changed: bool,
 }
 
 impl Rendering<'_> {
     fn event(&mut self, event: &Event, later: &[Event]) {
         match event {
             Event::ParticipantJoined { participant } => {
-                for connection in &participant.connections {
-                    let user = participant.user.clone();
-                    self.out.attached.push(Attached {
-                        connection: *connection,
-                        user,
-                    });
-                }
+                self.attached(participant);
                 self.joined(participant, later);
             }
-            Event::ConnectionAttached { user, connection } => {
-                self.out.attached.push(Attached {
-                    connection: *connection,
-                    user: user.clone(),
-                });
-                self.presence(user, false);
-            }
-            Event::ConnectionDetached {
-                connection,
-                replaced,
-                ..
-            } => {
-                self.out
-                    .attached
-                    .retain(|attached| attached.connection.id != *connection);
-                self.out.detached.push(*connection);
-                if *replaced {
-                    let payload = self.object("\"reason\":\"newer-connection\"");
-                    self.line(
-                        Audience::Connection(*connection),
-                        server::SESSION_REPLACED,
-                        payload,
-                    );
-                }
-            }
-            Event::ConnectionLost { user, lost } => {
-                self.out
-                    .attached
-                    .retain(|attached| attached.connection.id != lost.connection.id);
-                self.out.detached.push(lost.connection.id);
-                self.presence(user, lost.visible);
+            Event::ConnectionAttached { .. }
+            | Event::ConnectionDetached { .. }
+            | Event::ConnectionLost { .. } => self.connection(event),
+            Event::ProfileChanged { user, .. } | Event::MediaChanged { user, .. }
+                if self.view.is_waiting(user) =>
+            {
+                self.queue_changed = true;
             }
             Event::ProfileChanged { user, profile } => self.profile(user, profile),
-            Event::MediaChanged { user, changes } => {
-                self.view.forget(self.room, user);
-                let updates = media_updates(changes);
-                self.updated(user, &updates);
-            }
+            Event::MediaChanged { user, changes } => self.media(user, changes),
             Event::ParticipantLeft { user, reason } => self.left(user, *reason),
+            Event::LobbyEntered { .. }
+            | Event::LobbyLeft { .. }
+            | Event::Admitted { .. }
+            | Event::Denied { .. } => self.lobby(event, later),
+            Event::Removed {
+                user, banned, by, ..
+            } => self.removed(user, *banned, by),
+            Event::Muted {
+                user,
+                kind,
+                changed,
+                by,
+            } => self.muted(user, *kind, *changed, by),
+            Event::UnmuteAsked { user, kind, by } => {
+                let payload = self.object(&kind_and_by(*kind, by));
+                self.line(
+                    Audience::User(user.clone()),
+                    server::UNMUTE_REQUESTED,
+                    payload,
+                );
+            }
+            Event::Signalled { from, to, data } => {
+                let data = data.as_str();
+                let body = format!("\"from\":\"{from}\",\"to\":\"{to}\",\"data\":{data}");
+                let payload = self.object(&body);
+                self.line(Audience::User(to.clone()), server::SIGNAL, payload);
+            }
+            Event::MessageSent { message } => {
+                let payload = self.object(&chat::fields(message));
+                self.line(Audience::Room, server::RECEIVE_MESSAGE, payload);
+            }
+            Event::PasscodeFailed { failure, lockout } => {
+                if let Some((scope, until)) = lockout {
+                    let (scope, until) = (scope.as_str(), rfc3339(*until));
+                    let payload = self.object(&format!(
+                        "\"scope\":\"{scope}\",\"participantId\":\"{}\",\"until\":\"{until}\"",
+                        failure.user
+                    ));
+                    self.moderators_line(server::PASSCODE_LOCKOUT, payload);
+                }
+            }
+            Event::EndingSoon { ends_at, cause } => {
+                let (at, cause) = (rfc3339(*ends_at), cause.as_str());
+                let body = format!("\"endsAt\":\"{at}\",\"reason\":\"{cause}\"");
+                let payload = self.object(&body);
+                self.line(Audience::Room, server::MEETING_ENDING, payload);
+            }
             Event::RoleGranted { user, role, by, .. } => self.role(user, *role, true, by),
             Event::RoleRevoked { user, role, by, .. } => self.role(user, *role, false, by),
             Event::HostVacated { deadline } => {
@@ -129,28 +221,242 @@ impl Rendering<'_> {
                 self.line(Audience::Room, server::HOST_VACANT, payload);
             }
             Event::HostChanged { user, cause } => self.host_changed(user.as_ref(), *cause),
-            Event::MeetingEnded { by } => {
-                let mut body = String::from("\"by\":");
-                json::string(&mut body, by.display());
-                body.push_str(match &by.actor {
-                    Actor::User(_) => ",\"reason\":\"ended-by-host\"",
-                    Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => {
-                        ",\"reason\":\"ended\""
-                    }
-                });
-                let payload = self.object(&body);
-                self.line(Audience::Everyone, server::MEETING_ENDED, payload);
-            }
-            Event::RoleAffirmed { .. } => {}
+            Event::MeetingEnded { by, cause } => self.ended(by, *cause),
+            Event::RoleAffirmed { .. }
+            | Event::BanChanged { .. }
+            | Event::LockoutLifted { .. }
+            | Event::AbsentForgotten { .. } => {}
             Event::MeetingClaimed { .. }
             | Event::MeetingAdopted { .. }
             | Event::GrantsRestored { .. } => self.roles_unclear = true,
         }
     }
 
+    fn attached(&mut self, participant: &Participant) {
+        let user = &participant.user;
+        let new = participant.connections.iter().map(|connection| Attached {
+            connection: *connection,
+            user: user.clone(),
+        });
+        self.out.attached.extend(new);
+    }
+
+    fn connection(&mut self, event: &Event) {
+        if let Event::ConnectionAttached { user, connection } = event {
+            let attached = Attached {
+                connection: *connection,
+                user: user.clone(),
+            };
+            if self.view.is_waiting(user) {
+                // On this connection they have been told nothing yet.
+                self.view.forget_place(user);
+                self.out.waiting.push(attached);
+            } else {
+                self.out.attached.push(attached);
+                self.presence(user, false);
+            }
+        } else if let Event::ConnectionDetached {
+            connection,
+            replaced,
+            ..
+        } = event
+        {
+            self.detached(*connection);
+            if *replaced {
+                let payload = self.object("\"reason\":\"newer-connection\"");
+                self.line(
+                    Audience::Connection(*connection),
+                    server::SESSION_REPLACED,
+                    payload,
+                );
+            }
+        } else if let Event::ConnectionLost { user, lost } = event {
+            self.detached(lost.connection.id);
+            if !self.view.is_waiting(user) {
+                self.presence(user, lost.visible);
+            }
+        }
+    }
+
+    fn detached(&mut self, connection: ConnectionId) {
+        let other = |attached: &Attached| attached.connection.id != connection;
+        self.out.attached.retain(other);
+        self.out.waiting.retain(other);
+        self.out.detached.push(connection);
+    }
+
+    fn lobby(&mut self, event: &Event, later: &[Event]) {
+        self.queue_changed = true;
+        if let Event::LobbyEntered { participant } = event {
+            let user = &participant.user;
+            self.view.wait(user);
+            self.out.waited.retain(|waited| waited != user);
+            let new = participant.connections.iter().map(|connection| Attached {
+                connection: *connection,
+                user: user.clone(),
+            });
+            self.out.waiting.extend(new);
+        } else if let Event::LobbyLeft { user, .. } = event {
+            self.waits_no_longer(user);
+        } else if let Event::Denied { user, by, .. } = event {
+            let mut body = String::from("{\"by\":");
+            json::string(&mut body, by.display());
+            body.push('}');
+            self.line(Audience::Waiting(user.clone()), server::LOBBY_DENIED, body);
+            self.waits_no_longer(user);
+        } else if let Event::Admitted { user, by, .. } = event {
+            let mut body = format!("{{\"roomId\":\"{}\",\"by\":", self.room.key.room);
+            json::string(&mut body, by.display());
+            body.push('}');
+            self.line(
+                Audience::Waiting(user.clone()),
+                server::LOBBY_ADMITTED,
+                body,
+            );
+            self.waits_no_longer(user);
+            self.admitted(user, later);
+        }
+    }
+
+    fn waits_no_longer(&mut self, user: &UserId) {
+        self.view.wait_no_longer(user);
+        self.out.waiting.retain(|waiting| waiting.user != *user);
+        self.out.waited.push(user.clone());
+    }
+
+    /// From the lobby into the room. Whoever has left it again with the same commit was never in it.
+    fn admitted(&mut self, user: &UserId, later: &[Event]) {
+        if let Some(participant) = self.room.participant(user).cloned() {
+            self.attached(&participant);
+            self.joined(&participant, later);
+        }
+    }
+
+    fn removed(&mut self, user: &UserId, banned: bool, by: &By) {
+        let reason = if banned {
+            LeaveReason::Banned
+        } else {
+            LeaveReason::Kicked
+        };
+        let payload = self.object(&kick(by.display(), reason));
+        self.line(
+            Audience::Leaving(user.clone()),
+            server::KICKED_FROM_ROOM,
+            payload,
+        );
+        self.left(user, reason);
+    }
+
+    fn muted(&mut self, user: &UserId, kind: MediaKind, changed: bool, by: &By) {
+        if self.view.is_waiting(user) {
+            return;
+        }
+        if changed {
+            let updates = media_updates(&kind.off());
+            self.view.forget(self.room, user);
+            self.updated(user, &updates);
+        }
+        let payload = self.object(&kind_and_by(kind, by));
+        self.line(Audience::User(user.clone()), server::FORCE_MUTE, payload);
+    }
+
+    fn media(&mut self, user: &UserId, changes: &MediaChanges) {
+        self.view.forget(self.room, user);
+        let updates = media_updates(changes);
+        self.updated(user, &updates);
+    }
+
+    fn ended(&mut self, by: &By, cause: EndCause) {
+        let reason = match (cause, &by.actor) {
+            (EndCause::Command, Actor::User(_)) => "ended-by-host",
+            (EndCause::Command, _) => "ended",
+            (EndCause::MaxDuration | EndCause::ScheduledEnd | EndCause::Empty, _) => cause.as_str(),
+        };
+        let mut body = String::from("\"by\":");
+        json::string(&mut body, by.display());
+        body.push_str(&format!(",\"reason\":\"{reason}\""));
+        let payload = self.object(&body);
+        for user in self.view.queue() {
+            self.line(
+                Audience::Waiting(user),
+                server::MEETING_ENDED,
+                payload.clone(),
+            );
+        }
+        self.line(Audience::Everyone, server::MEETING_ENDED, payload);
+    }
+
+    /// Tells of lock, lobby, passcode and seats that are not what the members have been shown.
+    fn tell_access(&mut self, commit: &Commit) {
+        let mut author = None;
+        for event in &commit.events {
+            if let Event::MeetingAdopted { by, .. } = event {
+                author = Some(by);
+            }
+        }
+        let Some(by) = author else { return };
+        let updates = self.view.show_access(self.room);
+        if updates.is_empty() {
+            return;
+        }
+        let mut body = format!("\"updates\":{{{updates}}},\"by\":");
+        json::string(&mut body, by.display());
+        let payload = self.object(&body);
+        self.line(Audience::Room, server::ROOM_UPDATED, payload);
+    }
+
+    /// Tells who waits where they are, and who decides who waits.
+    fn tell_queue(&mut self, moderators_before: &[UserId]) {
+        if self.room.lobby().is_empty() && !self.queue_changed {
+            return;
+        }
+        let present = self.room.has_moderator();
+        for (at, waiting) in (1..).zip(self.room.lobby().iter()) {
+            if self.view.show_place(&waiting.user, at, present) {
+                let payload = format!("{{{}}}", queue::position(at, present));
+                let audience = Audience::Waiting(waiting.user.clone());
+                self.line(audience, server::LOBBY_WAITING, payload);
+            }
+        }
+        let newly = |user: &UserId| {
+            let came = self.out.attached.iter().any(|new| new.user == *user);
+            came || moderators_before.binary_search(user).is_err()
+        };
+        let told: Vec<UserId> = self
+            .room
+            .participants()
+            .map(|participant| &participant.user)
+            .filter(|user| self.room.rank_of(user).is_moderator())
+            .filter(|user| self.queue_changed || newly(user))
+            .cloned()
+            .collect();
+        if told.is_empty() {
+            return;
+        }
+        let message = Arc::new(Message {
+            name: server::LOBBY_UPDATED,
+            payload: queue::list(self.room),
+        });
+        for user in told {
+            let line = Line::new(Audience::User(user), message.clone());
+            self.out.lines.push(line);
+        }
+    }
+
+    fn moderators_line(&mut self, name: &'static str, payload: String) {
+        let message = Arc::new(Message { name, payload });
+        for participant in self.room.participants() {
+            let user = &participant.user;
+            if self.room.rank_of(user).is_moderator() {
+                let line = Line::new(Audience::User(user.clone()), message.clone());
+                self.out.lines.push(line);
+            }
+        }
+    }
+
     fn line(&mut self, audience: Audience, name: &'static str, payload: String) {
         let message = Arc::new(Message { name, payload });
-        self.out.lines.push(Line { audience, message });
+        self.out.lines.push(Line::new(audience, message));
     }
 
     /// `{body,"rev":n}`.
@@ -169,8 +475,18 @@ impl Rendering<'_> {
         let roles = roles_before(self.room.roles_of(user), user, later);
         let entry = view::write(participant, roles);
         self.view.show_roles(user, roles);
+        if participant.is_reconnecting() {
+            self.view.reconnecting.insert(user.clone());
+        }
         let payload = self.object(entry.trim_start_matches('{').trim_end_matches('}'));
         self.line(Audience::Room, server::PARTICIPANT_JOINED, payload);
+        for kind in MediaKind::ALL {
+            // Their client may believe otherwise.
+            if participant.muted.has(kind) {
+                let payload = self.object(&kind_and_by(kind, &By::system()));
+                self.line(Audience::User(user.clone()), server::FORCE_MUTE, payload);
+            }
+        }
         let unchanged = roles == self.room.roles_of(user)
             && self
                 .room
@@ -184,7 +500,11 @@ impl Rendering<'_> {
     fn left(&mut self, user: &UserId, reason: LeaveReason) {
         self.view.show_roles(user, Roles::default());
         self.view.reconnecting.remove(user);
-        self.out.attached.retain(|attached| attached.user != *user);
+        let attached = std::mem::take(&mut self.out.attached);
+        let (passing, staying): (Vec<_>, Vec<_>) =
+            attached.into_iter().partition(|new| new.user == *user);
+        self.out.attached = staying;
+        self.out.passing.extend(passing);
         self.out.departed.push(user.clone());
         // An end takes everybody along: nobody is left to be told who left.
         if reason != LeaveReason::MeetingEnded {
@@ -214,6 +534,9 @@ impl Rendering<'_> {
         if changed {
             self.view.forget(self.room, user);
             self.updated(user, &format!("\"isReconnecting\":{reconnecting}"));
+            if let Some(line) = self.out.lines.last_mut() {
+                line.presence_of = Some(user.clone());
+            }
         }
     }
 
@@ -227,6 +550,10 @@ impl Rendering<'_> {
     }
 
     fn role(&mut self, user: &UserId, role: Role, granted: bool, by: &By) {
+        // Over REST roles are given to people who are not here: they will be seen when they come.
+        if self.view.is_waiting(user) || self.room.participant(user).is_none() {
+            return;
+        }
         let mut shown = self.view.shown_roles(user);
         set(&mut shown, role, granted);
         self.view.show_roles(user, shown);
@@ -311,6 +638,33 @@ const fn set(roles: &mut Roles, role: Role, held: bool) {
     }
 }
 
+fn kind_and_by(kind: MediaKind, by: &By) -> String {
+    let mut body = format!("\"kind\":\"{}\",\"by\":", kind.as_str());
+    json::string(&mut body, by.display());
+    body
+}
+
+fn kick(by: &str, reason: LeaveReason) -> String {
+    let mut body = String::from("\"by\":");
+    json::string(&mut body, by);
+    body.push_str(&format!(",\"reason\":\"{}\"", reason.as_str()));
+    body
+}
+
+/// The last word to somebody who was taken out of a room, when it comes from elsewhere than its commit.
+#[must_use]
+pub fn kicked(by: &str, banned: bool) -> Message {
+    let reason = if banned {
+        LeaveReason::Banned
+    } else {
+        LeaveReason::Kicked
+    };
+    Message {
+        name: server::KICKED_FROM_ROOM,
+        payload: format!("{{{}}}", kick(by, reason)),
+    }
+}
+
 fn media_updates(changes: &MediaChanges) -> String {
     let mut out = String::new();
     for (key, value) in [
@@ -324,95 +678,4 @@ fn media_updates(changes: &MediaChanges) -> String {
         }
     }
     out.trim_start_matches(',').to_owned()
-}
-
-/// The `error` event that goes with every refusal.
-#[must_use]
-pub fn error(refusal: &Refusal, event: &str) -> Message {
-    let mut payload = String::from("{\"message\":");
-    json::string(&mut payload, &refusal.to_string());
-    payload.push_str(",\"code\":\"");
-    payload.push_str(refusal.code());
-    payload.push_str("\",\"event\":");
-    json::string(&mut payload, event);
-    retry(&mut payload, refusal);
-    payload.push('}');
-    Message {
-        name: server::ERROR,
-        payload,
-    }
-}
-
-/// When to try again, for what may succeed unchanged.
-fn retry(out: &mut String, refusal: &Refusal) {
-    if let Some(after) = refusal.retry_after_ms() {
-        json::flag(out, "retryable", true);
-        json::number(out, "retryAfterMs", after);
-    }
-}
-
-/// The acknowledgement of a refused command.
-#[must_use]
-pub fn refused_ack(refusal: &Refusal) -> String {
-    let mut out = String::from("{\"ok\":false,\"error\":{\"code\":\"");
-    out.push_str(refusal.code());
-    out.push_str("\",\"message\":");
-    json::string(&mut out, &refusal.to_string());
-    retry(&mut out, refusal);
-    out.push_str("}}");
-    out
-}
-
-/// The acknowledgement of a command that has nothing more to say.
-#[must_use]
-pub fn done_ack(rev: Revision) -> String {
-    let mut out = String::from("{\"ok\":true");
-    json::number(&mut out, "rev", rev);
-    out.push('}');
-    out
-}
-
-/// The acknowledgement that carries the whole room: of a join (with the joiner) or of `room-state`.
-#[must_use]
-pub fn room_ack(view: &mut View, room: &Room, list: &str, joiner: Option<&UserId>) -> String {
-    let mut out = String::with_capacity(list.len().saturating_add(512));
-    out.push_str("{\"ok\":true");
-    json::number(&mut out, "rev", room.rev);
-    out.push_str(",\"room\":");
-    describe(&mut out, room);
-    if let Some(user) = joiner {
-        out.push_str(",\"participant\":");
-        out.push_str(view.participant(room, user).unwrap_or("null"));
-    }
-    out.push_str(",\"participants\":");
-    out.push_str(list);
-    if joiner.is_some() {
-        out.push_str(",\"provider\":null");
-    }
-    out.push('}');
-    out
-}
-
-/// The room itself, without its people. The epoch is text: JavaScript numbers end at 2^53.
-fn describe(out: &mut String, room: &Room) {
-    use crate::domain::room::HostSeat;
-    let (host, deadline) = match &room.host_seat {
-        HostSeat::NeverTaken => ("awaited", None),
-        HostSeat::Taken => ("present", None),
-        HostSeat::Vacant { deadline } => ("vacant", Some(*deadline)),
-        HostSeat::Acting { .. } => ("acting", None),
-        HostSeat::Hostless => ("hostless", None),
-    };
-    out.push_str("{\"id\":\"");
-    out.push_str(room.key.room.as_str());
-    out.push_str("\",\"createdBy\":");
-    json::optional_string(out, room.creator.as_ref().map(UserId::as_str));
-    out.push_str(",\"epoch\":\"");
-    out.push_str(&format!("{:016x}", room.epoch.0));
-    out.push_str("\",\"host\":\"");
-    out.push_str(host);
-    out.push_str("\",\"hostVacantUntil\":");
-    json::optional_string(out, deadline.map(|at: Timestamp| rfc3339(at)).as_deref());
-    json::number(out, "participantCount", room.len());
-    out.push('}');
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::id::UserId;
 use crate::domain::participant::{Participant, Seat};
 use crate::domain::role::Roles;
-use crate::domain::room::Room;
+use crate::domain::room::{Event, Room};
 use crate::protocol::json;
 
 /// What the members of a room have been shown so far.
@@ -18,13 +18,43 @@ pub struct View {
     entries: BTreeMap<Seat, String>,
     pub(super) roles: BTreeMap<UserId, Roles>,
     pub(super) reconnecting: BTreeSet<UserId>,
+    /// Who waits in the lobby, and what they were told of their place.
+    queue: BTreeMap<UserId, Option<(usize, bool)>>,
+    access: ShownAccess,
+}
+
+/// Lock, lobby, passcode and seats as members were shown them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct ShownAccess {
+    locked: bool,
+    lobby: bool,
+    passcode: bool,
+    seats: usize,
+}
+
+impl ShownAccess {
+    fn of(room: &Room) -> Self {
+        let access = &room.policy.access;
+        Self {
+            locked: access.locked,
+            lobby: access.lobby,
+            passcode: access.passcode.is_some(),
+            seats: room.policy.max_participants,
+        }
+    }
 }
 
 impl View {
     /// The view of somebody who has just been shown this room.
     #[must_use]
     pub fn of(room: &Room) -> Self {
-        let mut view = Self::default();
+        let mut view = Self {
+            access: ShownAccess::of(room),
+            ..Self::default()
+        };
+        for waiting in room.lobby().iter() {
+            view.wait(&waiting.user);
+        }
         for participant in room.participants() {
             view.show_roles(&participant.user, room.roles_of(&participant.user));
             if participant.is_reconnecting() {
@@ -32,6 +62,84 @@ impl View {
             }
         }
         view
+    }
+
+    /// The view of members before these events led to `room`: who waits has waited all the time, and
+    /// whoever comes back first of all was away.
+    pub(super) fn before(room: &Room, events: &[Event]) -> Self {
+        let mut view = Self::default();
+        for waiting in room.lobby().iter() {
+            view.wait(&waiting.user);
+        }
+        let mut seen = BTreeSet::new();
+        for event in events {
+            if let Event::ConnectionAttached { user, .. } = event {
+                if seen.insert(user) && !view.is_waiting(user) {
+                    view.reconnecting.insert(user.clone());
+                }
+            } else if let Event::ConnectionLost { user, .. } = event {
+                seen.insert(user);
+            } else if let Event::ParticipantJoined { participant } = event {
+                seen.insert(&participant.user);
+            }
+        }
+        view
+    }
+
+    pub(super) fn is_waiting(&self, user: &UserId) -> bool {
+        self.queue.contains_key(user)
+    }
+
+    pub(super) fn wait(&mut self, user: &UserId) {
+        self.queue.insert(user.clone(), None);
+    }
+
+    pub(super) fn wait_no_longer(&mut self, user: &UserId) {
+        self.queue.remove(user);
+    }
+
+    /// Who waits, in no order that means anything.
+    pub(super) fn queue(&self) -> Vec<UserId> {
+        self.queue.keys().cloned().collect()
+    }
+
+    pub(super) fn forget_place(&mut self, user: &UserId) {
+        if let Some(told) = self.queue.get_mut(user) {
+            *told = None;
+        }
+    }
+
+    /// Notes what somebody is told of their place; `false` when they know.
+    pub(super) fn show_place(&mut self, user: &UserId, at: usize, moderator: bool) -> bool {
+        let told = self.queue.entry(user.clone()).or_default();
+        let differs = *told != Some((at, moderator));
+        *told = Some((at, moderator));
+        differs
+    }
+
+    /// Notes how lock, lobby, passcode and seats are shown; returns what differs.
+    pub(super) fn show_access(&mut self, room: &Room) -> String {
+        let (before, now) = (self.access, ShownAccess::of(room));
+        self.access = now;
+        let mut out = String::new();
+        for (key, was, is) in [
+            ("locked", before.locked, now.locked),
+            ("lobby", before.lobby, now.lobby),
+            ("passcodeRequired", before.passcode, now.passcode),
+        ] {
+            if was != is {
+                json::flag(&mut out, key, is);
+            }
+        }
+        if before.seats != now.seats {
+            json::number(&mut out, "maxParticipants", now.seats);
+        }
+        out.trim_start_matches(',').to_owned()
+    }
+
+    /// Moderators as the members have been shown them, sorted.
+    pub(super) fn moderators(&self) -> Vec<UserId> {
+        self.roles.keys().cloned().collect()
     }
 
     /// The JSON of this user is out of date.

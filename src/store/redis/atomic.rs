@@ -105,6 +105,9 @@ fn joins(name: &str, connection: u64) -> Command {
             image_url: None,
         },
         media: MediaChanges::default(),
+        network: None,
+        passcode: None,
+        returning: None,
     }))
 }
 

@@ -1,5 +1,6 @@
 //! A room as fields of a hash, and a commit as bytes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -7,16 +8,21 @@ use serde::Serialize;
 use crate::domain::grant::{Grant, Grants};
 use crate::domain::id::{CommitId, Epoch, NodeId, RoomKey, UserId};
 use crate::domain::participant::Participant;
+use crate::domain::passcode::Failures;
 use crate::domain::room::{Commit, Records, Room, Touched};
 use crate::engine::store::StoreError;
 
 const PARTICIPANT: &str = "p:";
+const WAITING: &str = "w:";
+const ABSENT: &str = "a:";
+const MESSAGE: &str = "c:";
 const GRANT: &str = "g:";
 const EPOCH: &str = "epoch";
 const REV: &str = "rev";
 const HEAD: &str = "head";
 const SUMMARY: &str = "summary";
 const POLICY: &str = "policy";
+const FAILURES: &str = "failures";
 
 /// What a commit does to the hash.
 #[derive(Debug, Default)]
@@ -33,6 +39,15 @@ impl Change {
         self.set.push(value);
     }
 
+    /// A field as it is from now on; it goes when there is nothing to keep.
+    fn keep<T: Serialize>(&mut self, field: String, value: Option<&T>) -> Result<(), StoreError> {
+        match value {
+            Some(value) => self.set(field, json(value)?),
+            None => self.removed.push(field),
+        }
+        Ok(())
+    }
+
     /// Of a commit that leaves the room like this.
     pub(super) fn of(commit: &Commit, after: &Room) -> Result<Self, StoreError> {
         let touched = Touched::by(&commit.events);
@@ -43,13 +58,24 @@ impl Change {
         if touched.policy {
             change.set(POLICY.to_owned(), json(&*after.policy)?);
         }
-        for user in touched.participants {
-            let field = format!("{PARTICIPANT}{user}");
-            match after.participant(user) {
-                Some(participant) => change.set(field, json(&**participant)?),
-                None => change.removed.push(field),
-            }
+        if touched.failures {
+            change.set(FAILURES.to_owned(), json(&*after.failures)?);
         }
+        for user in touched.people {
+            if let Some(waiting) = after.lobby().get(user) {
+                change.set(format!("{WAITING}{user}"), json(&**waiting)?);
+            }
+            let present = after.participant(user).map(|it| &**it);
+            change.keep(format!("{PARTICIPANT}{user}"), present)?;
+        }
+        for user in touched.lobby {
+            let waiting = after.lobby().get(user).map(|it| &**it);
+            change.keep(format!("{WAITING}{user}"), waiting)?;
+        }
+        for user in touched.absent {
+            change.keep(format!("{ABSENT}{user}"), after.absent(user))?;
+        }
+        change.messages(&touched.messages, after)?;
         for user in touched.grants {
             let field = format!("{GRANT}{user}");
             let grant = after.grants.of(user);
@@ -60,6 +86,24 @@ impl Change {
             }
         }
         Ok(change)
+    }
+}
+
+impl Change {
+    /// New messages come, and as many old ones go.
+    fn messages(&mut self, numbers: &[u64], after: &Room) -> Result<(), StoreError> {
+        let Some((first, last)) = numbers.first().zip(numbers.last()) else {
+            return Ok(());
+        };
+        for message in after.messages().filter(|it| it.number >= *first) {
+            self.set(format!("{MESSAGE}{}", message.number), json(&**message)?);
+        }
+        let kept = u64::try_from(after.policy.memory.messages).unwrap_or(u64::MAX);
+        let gone = first.saturating_sub(kept)..=last.saturating_sub(kept);
+        let gone = gone.filter(|number| *number > 0 && number < first);
+        self.removed
+            .extend(gone.map(|number| format!("{MESSAGE}{number}")));
+        Ok(())
     }
 }
 
@@ -75,6 +119,16 @@ pub(super) fn fields(room: &Room) -> Result<Vec<String>, StoreError> {
         let field = format!("{PARTICIPANT}{}", participant.user);
         change.set(field, json(&**participant)?);
     }
+    change.set(FAILURES.to_owned(), json(&*room.failures)?);
+    for waiting in room.lobby().iter() {
+        change.set(format!("{WAITING}{}", waiting.user), json(&**waiting)?);
+    }
+    for (user, absent) in room.absentees() {
+        change.set(format!("{ABSENT}{user}"), json(absent)?);
+    }
+    for message in room.messages() {
+        change.set(format!("{MESSAGE}{}", message.number), json(&**message)?);
+    }
     for (user, grant) in room.grants.by_user() {
         change.set(format!("{GRANT}{user}"), json(grant)?);
     }
@@ -86,6 +140,8 @@ pub(super) fn room(key: &RoomKey, fields: &[Vec<u8>]) -> Result<Room, StoreError
     let (mut epoch, mut rev, mut head) = (None, None, None);
     let (mut summary, mut policy) = (None, None);
     let (mut participants, mut grants) = (Vec::<Participant>::new(), Vec::new());
+    let (mut lobby, mut absent) = (Vec::<Participant>::new(), BTreeMap::new());
+    let (mut messages, mut failures) = (Vec::new(), Failures::default());
     for pair in fields.chunks_exact(2) {
         let [field, value] = pair else { continue };
         let field = text(field)?;
@@ -95,11 +151,18 @@ pub(super) fn room(key: &RoomKey, fields: &[Vec<u8>]) -> Result<Room, StoreError
             HEAD => head = Some(head_from(text(value)?)?),
             SUMMARY => summary = Some(parsed(value)?),
             POLICY => policy = Some(parsed(value)?),
+            FAILURES => failures = parsed(value)?,
             field => {
                 if let Some(user) = field.strip_prefix(GRANT) {
                     grants.push((user_from(user)?, parsed::<Grant>(value)?));
                 } else if field.starts_with(PARTICIPANT) {
                     participants.push(parsed(value)?);
+                } else if field.starts_with(WAITING) {
+                    lobby.push(parsed(value)?);
+                } else if let Some(user) = field.strip_prefix(ABSENT) {
+                    absent.insert(user_from(user)?, parsed(value)?);
+                } else if field.starts_with(MESSAGE) {
+                    messages.push(parsed(value)?);
                 }
                 // An unknown field is that of a newer version, which this one can do without.
             }
@@ -115,6 +178,10 @@ pub(super) fn room(key: &RoomKey, fields: &[Vec<u8>]) -> Result<Room, StoreError
         policy: policy.ok_or_else(missing)?,
         grants: grants.into_iter().collect::<Grants>(),
         participants,
+        lobby,
+        absent,
+        messages,
+        failures,
     }))
 }
 

@@ -162,6 +162,32 @@ impl RoomStore for RedisRoomStore {
         codec::room(key, &texts(Value::Array(fields))?).map(Some)
     }
 
+    async fn rooms(&self) -> Result<BTreeSet<RoomKey>, StoreError> {
+        let mut nodes = redis::cmd("ZRANGE");
+        nodes.arg(self.keys.nodes()).arg(0).arg(-1);
+        let names = texts(self.link.run(nodes).await?)?;
+        let names = names
+            .iter()
+            .filter_map(|name| keys::node_from(std::str::from_utf8(name).ok()?));
+        let read = names.map(|node| {
+            let mut read = redis::cmd("SMEMBERS");
+            read.arg(self.keys.rooms_of(node));
+            read
+        });
+        let mut rooms = BTreeSet::new();
+        for reply in self.link.run_all(read.collect()).await? {
+            let (Value::Set(names) | Value::Array(names)) = reply else {
+                return Err(unexpected());
+            };
+            let names = texts(Value::Array(names))?;
+            let names = names
+                .iter()
+                .filter_map(|name| keys::room_from(std::str::from_utf8(name).ok()?));
+            rooms.extend(names);
+        }
+        Ok(rooms)
+    }
+
     async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
         let mut read = redis::cmd("SMEMBERS");
         read.arg(self.keys.room(key).nodes);
@@ -176,7 +202,7 @@ impl RoomStore for RedisRoomStore {
     }
 
     async fn forget(&self, node: NodeId, replica: &Room) -> Result<bool, StoreError> {
-        if !replica.is_empty() {
+        if !replica.is_deserted() {
             return Ok(false);
         }
         let keys = self.keys.room(&replica.key);

@@ -11,8 +11,8 @@ use usher::db::{DbOptions, SqlDirectory};
 use usher::domain::grant::{Held, Stamp};
 use usher::domain::id::{Epoch, RequestId, RoomId, RoomKey, TenantId, UserId};
 use usher::domain::meeting::Meeting;
-use usher::domain::policy::MeetingSettings;
-use usher::domain::role::Role;
+use usher::domain::policy::{Access, MeetingSettings};
+use usher::domain::role::{Mark, Role};
 use usher::domain::time::Timestamp;
 use usher::engine::directory::{AuditRow, Directory, DirectoryError, LedgerEntry};
 use uuid::Uuid;
@@ -191,6 +191,7 @@ pub(super) fn meeting(key: RoomKey, at: u64) -> Meeting {
         updated_at: Timestamp(at),
         ended_at: None,
         settings: MeetingSettings::default(),
+        access: Access::default(),
     }
 }
 
@@ -215,10 +216,10 @@ pub(super) fn noted(action: &str) -> LedgerEntry {
     LedgerEntry::Audit(audit(action))
 }
 
-pub(super) fn granted(user: &str, role: Role, since: u64) -> LedgerEntry {
+pub(super) fn granted(user: &str, mark: impl Into<Mark>, since: u64) -> LedgerEntry {
     LedgerEntry::Grant {
         user: id(user),
-        role,
+        mark: mark.into(),
         held: Held {
             since: Some(Timestamp(since)),
             stamp: Stamp(since),
@@ -226,10 +227,10 @@ pub(super) fn granted(user: &str, role: Role, since: u64) -> LedgerEntry {
     }
 }
 
-pub(super) fn revoked(user: &str, role: Role, at: u64) -> LedgerEntry {
+pub(super) fn revoked(user: &str, mark: impl Into<Mark>, at: u64) -> LedgerEntry {
     LedgerEntry::Grant {
         user: id(user),
-        role,
+        mark: mark.into(),
         held: Held {
             since: None,
             stamp: Stamp(at),

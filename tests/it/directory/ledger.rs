@@ -126,7 +126,11 @@ async fn storm_of_changes_ends_as_if_one_by_one(f: Fixture) {
         let mut row = audit(&format!("change-{number}"));
         row.rev = Some(number);
         let entries = vec![
-            LedgerEntry::Grant { user, role, held },
+            LedgerEntry::Grant {
+                user,
+                mark: role.into(),
+                held,
+            },
             LedgerEntry::Audit(row),
         ];
         let (directory, key) = (f.directory.clone(), room(&format!("room-{place}")));

@@ -1,6 +1,7 @@
 //! Meeting records: created once, read, changed, listed, deleted.
 
-use usher::domain::policy::{DevicePolicy, MeetingSettings};
+use usher::domain::passcode::PasscodeHash;
+use usher::domain::policy::{Access, AccessChange, DevicePolicy, MeetingSettings};
 use usher::domain::time::Timestamp;
 use usher::engine::directory::{Directory, LedgerEntry, MeetingChange, MeetingFilter, Page};
 
@@ -33,6 +34,16 @@ async fn created_meeting_is_read_back_whole(f: Fixture) {
         leave_after_close_ms: None,
         role_grace_ms: Some(u32::MAX),
         max_participants: Some(7),
+        not_before: Some(Timestamp(1_900_000_000_456)),
+        not_after: None,
+        max_duration_ms: Some(u64::from(u32::MAX) + 1),
+        empty_timeout_ms: Some(0),
+        admit_on_host_join: Some(true),
+    };
+    full.access = Access {
+        locked: true,
+        lobby: true,
+        passcode: Some(PasscodeHash::new("$argon2id$v=19$m=19456$salt$hash")),
     };
     let plain = meeting(room("plain"), 0);
     for meeting in [full, plain] {
@@ -143,6 +154,10 @@ async fn update_changes_what_it_names_and_nothing_else(f: Fixture) {
         description: Some("It's another".into()),
         starts_at: Some(Timestamp(9)),
         settings: Some(settings),
+        access: AccessChange {
+            lobby: Some(true),
+            ..AccessChange::default()
+        },
         created_by: Some(id("bob")),
     };
     let rows = vec![audit("meeting-updated"), audit("ownership-moved")];
@@ -156,6 +171,7 @@ async fn update_changes_what_it_names_and_nothing_else(f: Fixture) {
     expected.description = "It's another".into();
     expected.starts_at = Timestamp(9);
     expected.settings = settings;
+    expected.access.lobby = true;
     expected.created_by = id("bob");
     expected.updated_at = after.updated_at;
     assert_eq!(*after, expected);

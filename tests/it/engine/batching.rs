@@ -1,12 +1,12 @@
 //! What waits together is decided together, and everybody is answered.
 
 use usher::domain::refusal::{Kind, Refusal};
-use usher::domain::room::{Actor, Command, Event};
+use usher::domain::room::{Actor, Event};
 use usher::engine::registry::{Message, Request};
 use usher::engine::reply::{Outcome, ReplyTo};
 
 use crate::support::node::World;
-use crate::support::people::{MAKE_HOST, change_role, leave, mute, names};
+use crate::support::people::{END, MAKE_HOST, change_role, leave, mute, names};
 use crate::support::sink::Told;
 use crate::support::{settled, within};
 
@@ -192,7 +192,7 @@ async fn a_task_gets_the_room_as_it_is_after_its_command() {
     let node = World::of_ann().node(1);
     node.joins("ann").await.unwrap();
     let service = Actor::Service(None);
-    let room = within(node.rooms.change(&node.key, service.clone(), Command::End))
+    let room = within(node.rooms.change(&node.key, service.clone(), END))
         .await
         .unwrap();
     assert!(room.is_empty());

@@ -1,7 +1,7 @@
 //! Everybody sees a role at once; whoever asked for it is answered when SQL has it.
 
 use usher::domain::refusal::{Kind, Refusal};
-use usher::domain::role::Role;
+use usher::domain::role::{Mark, Role};
 use usher::domain::room::Event;
 use usher::engine::directory::LedgerEntry;
 
@@ -211,7 +211,7 @@ async fn each_role_change_is_written_together_with_its_row_of_the_audit() {
     let [
         LedgerEntry::Grant {
             user: whose,
-            role,
+            mark,
             held,
         },
         LedgerEntry::Audit(row),
@@ -220,8 +220,8 @@ async fn each_role_change_is_written_together_with_its_row_of_the_audit() {
         panic!("{asked:?}")
     };
     assert_eq!(
-        (whose, *role, held.since),
-        (&user("bob"), Role::CoHost, Some(START))
+        (whose, *mark, held.since),
+        (&user("bob"), Mark::CoHost, Some(START))
     );
     assert_eq!(
         (row.actor.as_str(), row.action.as_str()),

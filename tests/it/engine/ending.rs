@@ -2,12 +2,12 @@
 
 use usher::domain::policy::UncreatedRooms;
 use usher::domain::refusal::{Kind, Refusal};
-use usher::domain::room::{Command, Event};
+use usher::domain::room::Event;
 use usher::engine::directory::{Directory, LedgerEntry};
 
 use crate::support::directory::Verdict;
 use crate::support::node::World;
-use crate::support::people::{MAKE_HOST, START, change_role, is_host, names, user};
+use crate::support::people::{END, MAKE_HOST, START, change_role, is_host, names, user};
 use crate::support::settled;
 
 const fn ends_it(event: &Event) -> bool {
@@ -20,7 +20,7 @@ async fn an_end_is_durable_before_anybody_sees_it() {
     let node = world.node(1);
     node.everybody_joins(&["ann", "bob"]).await;
     world.directory.holds_writes();
-    let ticket = node.says("ann", Command::End);
+    let ticket = node.says("ann", END);
     world.directory.was_asked(1).await;
     settled().await;
     assert_eq!(node.answer_yet(ticket), None);
@@ -45,10 +45,7 @@ async fn an_end_that_cannot_be_written_ends_nothing() {
     let node = world.node(1);
     node.everybody_joins(&["ann", "bob"]).await;
     world.directory.ends_writes(Verdict::Lost);
-    let refusal = node
-        .answer(node.says("ann", Command::End))
-        .await
-        .unwrap_err();
+    let refusal = node.answer(node.says("ann", END)).await.unwrap_err();
     assert_eq!(refusal.kind(), Kind::Unavailable);
     assert_eq!(names(&node.room().await), ["ann", "bob"]);
     node.joins("cy").await.unwrap();
@@ -60,7 +57,7 @@ async fn an_end_that_is_not_allowed_is_not_written() {
     let node = world.node(1);
     node.everybody_joins(&["ann", "bob"]).await;
     assert_eq!(
-        node.answer(node.says("bob", Command::End)).await,
+        node.answer(node.says("bob", END)).await,
         Err(Refusal::NotHost)
     );
     assert!(world.directory.asked().is_empty());
@@ -70,7 +67,7 @@ async fn an_end_that_is_not_allowed_is_not_written() {
 async fn what_comes_behind_an_end_meets_the_ended_room() {
     let node = World::of_ann().node(1);
     node.everybody_joins(&["ann", "bob"]).await;
-    let ended = node.says("ann", Command::End);
+    let ended = node.says("ann", END);
     let late = [
         node.asks_to_join("cy"),
         node.says("bob", change_role("ann", MAKE_HOST)),
@@ -91,7 +88,7 @@ async fn sql_hears_of_a_role_before_the_end_that_came_after_it() {
     node.everybody_joins(&["ann", "bob"]).await;
     let tickets = [
         node.asks_for_role("ann", "bob", MAKE_HOST),
-        node.says("ann", Command::End),
+        node.says("ann", END),
     ];
     for ticket in tickets {
         node.answer(ticket).await.unwrap();
@@ -121,7 +118,7 @@ async fn an_end_and_a_role_that_is_under_way_do_not_wait_for_each_other_forever(
     world.directory.holds_writes();
     let role = node.asks_for_role("ann", "bob", MAKE_HOST);
     world.directory.was_asked(1).await;
-    let end = node.says("ann", Command::End);
+    let end = node.says("ann", END);
     settled().await;
     world.directory.says(Verdict::Kept);
     world.directory.says(Verdict::Kept);

@@ -3,7 +3,7 @@
 use usher::domain::policy::UncreatedRooms;
 use usher::domain::refusal::Kind;
 use usher::domain::role::Role;
-use usher::domain::room::{Actor, Command, Commit, Event, HostChangeCause};
+use usher::domain::room::{Actor, By, Command, Commit, Event, HostChangeCause};
 use usher::domain::time::Timestamp;
 
 use super::durability::grants_a_role;
@@ -268,6 +268,7 @@ async fn a_lost_role_does_not_cost_the_creator_a_meeting_that_was_created_late()
         creator: user("ann"),
         policy,
         version: Timestamp::default(),
+        by: By::system(),
     };
     world.directory.has_meeting(&world.key, "ann");
     within(node.rooms.change(&node.key, Actor::System, adopt))

@@ -7,14 +7,15 @@ use usher::domain::id::RequestId;
 use usher::domain::policy::UncreatedRooms;
 use usher::domain::refusal::Refusal;
 use usher::domain::role::Role;
-use usher::domain::room::{Actor, Command};
+use usher::domain::room::Actor;
 use usher::engine::directory::{Directory, MeetingChange};
 use usher::engine::meetings::{Meetings, Origin};
+use usher::engine::passcodes::Passcodes;
 
 use crate::support::directory::meeting;
 use crate::support::node::{Node, World};
 use crate::support::people::{
-    MAKE_COHOST, MAKE_HOST, REMOVE_HOST, is_cohost, is_host, names, user,
+    END, MAKE_COHOST, MAKE_HOST, REMOVE_HOST, is_cohost, is_host, names, user,
 };
 use crate::support::sql::DatabaseFile;
 
@@ -48,6 +49,7 @@ fn meetings(world: &World, node: &Node) -> Meetings {
         node.rooms.clone(),
         clock,
         world.policy.clone(),
+        Passcodes::new(1).unwrap(),
     )
 }
 
@@ -105,7 +107,7 @@ async fn an_ended_meeting_is_ended_after_a_restart() {
     let database = DatabaseFile::new();
     let (_before, node) = with_anns_meeting(&database).await;
     node.everybody_joins(&["ann", "bob"]).await;
-    node.answer(node.says("ann", Command::End)).await.unwrap();
+    node.answer(node.says("ann", END)).await.unwrap();
     let (_after, node) = started_on(&database).await;
     assert_eq!(node.joins("bob").await, Err(Refusal::MeetingEnded));
     assert_eq!(node.joins("ann").await, Err(Refusal::MeetingEnded));
@@ -134,7 +136,7 @@ async fn the_audit_tells_who_did_what_to_whom_in_order() {
     node.everybody_joins(&["ann", "bob"]).await;
     node.changes_role("ann", "bob", MAKE_HOST).await.unwrap();
     node.changes_role("bob", "bob", REMOVE_HOST).await.unwrap();
-    node.answer(node.says("ann", Command::End)).await.unwrap();
+    node.answer(node.says("ann", END)).await.unwrap();
     drop(node);
     let rows = durable(&world)
         .audit(&world.key, None, 100)

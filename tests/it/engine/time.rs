@@ -7,7 +7,7 @@ use usher::engine::directory::LedgerEntry;
 use crate::support::directory::Verdict;
 use crate::support::node::{Node, World};
 use crate::support::people::{
-    MAKE_COHOST, MAKE_HOST, acting, is_host, join, leave, lose, names, user,
+    END, MAKE_COHOST, MAKE_HOST, acting, is_host, join, leave, lose, names, user,
 };
 use crate::support::{settled, within};
 
@@ -155,9 +155,7 @@ async fn a_room_with_somebody_in_it_stays() {
 async fn an_ended_room_is_unloaded_and_stays_ended() {
     let world = World::of_ann();
     let node = with_ann_bob_and_cy(&world).await;
-    node.answer(node.says("ann", usher::domain::room::Command::End))
-        .await
-        .unwrap();
+    node.answer(node.says("ann", END)).await.unwrap();
     world.seconds_pass(30);
     settled().await;
     assert!(node.rooms.is_empty());

@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use usher::domain::grant::Grants;
 use usher::domain::id::{RoomKey, TenantId};
 use usher::domain::meeting::Meeting;
-use usher::domain::policy::MeetingSettings;
+use usher::domain::policy::{Access, MeetingSettings};
 use usher::domain::role::Role;
 use usher::domain::time::Timestamp;
 use usher::engine::directory::{
@@ -45,6 +45,8 @@ struct Mood {
     writable: bool,
     /// How a write ends; `None`: the test says so, one by one.
     verdict: Option<Verdict>,
+    /// Whether changes of the record fail.
+    refuses_updates: bool,
 }
 
 /// The durable truth, for as long as the test lasts.
@@ -67,6 +69,7 @@ impl TestDirectory {
                 readable: true,
                 writable: true,
                 verdict: Some(Verdict::Kept),
+                refuses_updates: false,
             }),
             asked: watch::Sender::default(),
             say,
@@ -132,6 +135,17 @@ impl TestDirectory {
             .is_some_and(|grants| grants.of(&user(name)).since(role).is_some())
     }
 
+    pub(crate) fn refuses_updates(&self, refuses: bool) {
+        self.set(|mood| mood.refuses_updates = refuses);
+    }
+
+    /// The meeting has a lobby.
+    pub(crate) fn has_lobby(&self, key: &RoomKey) {
+        if let Some(meeting) = self.truth().meetings.get_mut(key) {
+            Arc::make_mut(meeting).access.lobby = true;
+        }
+    }
+
     /// The meeting of this creator exists.
     pub(crate) fn has_meeting(&self, key: &RoomKey, creator: &str) {
         let meeting = Arc::new(meeting(key, creator));
@@ -142,9 +156,9 @@ impl TestDirectory {
         let mut truth = self.truth();
         for entry in &entries {
             match entry {
-                LedgerEntry::Grant { user, role, held } => {
+                LedgerEntry::Grant { user, mark, held } => {
                     let grants = truth.grants.entry(key.clone()).or_default();
-                    grants.merge(user, *role, *held);
+                    grants.merge(user, *mark, *held);
                 }
                 LedgerEntry::Claim { creator, at } => {
                     let mut claimed = meeting(key, creator.as_str());
@@ -190,6 +204,7 @@ pub(crate) fn meeting(key: &RoomKey, creator: &str) -> Meeting {
         updated_at: START,
         ended_at: None,
         settings: MeetingSettings::default(),
+        access: Access::default(),
     }
 }
 
@@ -254,11 +269,21 @@ impl Directory for TestDirectory {
 
     async fn update(
         &self,
-        _key: &RoomKey,
-        _change: &MeetingChange,
+        key: &RoomKey,
+        change: &MeetingChange,
         _audit: Vec<AuditRow>,
     ) -> Result<Option<Arc<Meeting>>, DirectoryError> {
-        Err(down())
+        if self.mood().refuses_updates {
+            return Err(down());
+        }
+        let mut truth = self.truth();
+        let updated = truth.meetings.get_mut(key).map(|held| {
+            let meeting = Arc::make_mut(held);
+            meeting.access = meeting.access.with(&change.access);
+            meeting.updated_at = Timestamp(meeting.updated_at.0 + 1);
+            held.clone()
+        });
+        Ok(updated)
     }
 
     async fn delete(&self, _key: &RoomKey, _audit: AuditRow) -> Result<bool, DirectoryError> {

@@ -14,6 +14,7 @@ use usher::domain::room::{Actor, Command, Room};
 use usher::domain::time::Timestamp;
 use usher::engine::directory::Directory;
 use usher::engine::limits::EngineLimits;
+use usher::engine::passcodes::Passcodes;
 use usher::engine::registry::{EngineParts, Message, Request, Rooms};
 use usher::engine::reply::{Answer, ConnectionReply, Outcome, ReplyTo};
 use usher::engine::store::RoomStore;
@@ -21,7 +22,7 @@ use usher::ids::IdSource;
 use usher::store::MemoryRoomStore;
 
 use super::directory::TestDirectory;
-use super::people::{START, acting, change_role, join, leave, lose, room_key};
+use super::people::{END, START, acting, change_role, join, leave, lose, room_key};
 use super::sink::{Recorder, RecordingSink};
 
 /// How often a room may look at the clock in one test. A room that never rests would keep the test
@@ -97,6 +98,7 @@ impl World {
                 glances: AtomicUsize::new(0),
             }),
             ids: Arc::new(IdSource::counting(NodeId(number))),
+            passcodes: Passcodes::new(1).unwrap(),
             policy: self.policy.clone(),
             limits: self.limits,
             tracker: tracker.clone(),
@@ -161,6 +163,7 @@ impl Node {
             connection,
             ack: Some(ack),
             event: "x",
+            seen: None,
         });
         let message = Message {
             request: Request::by_us(actor, command),
@@ -242,7 +245,7 @@ impl Node {
     /// outside asks for it.
     pub(crate) async fn waits_for_an_end(&self) -> Ticket {
         let service = Actor::Service(None);
-        let ticket = self.send(self.connection_of("outside"), service, Command::End);
+        let ticket = self.send(self.connection_of("outside"), service, END);
         super::settled().await;
         ticket
     }

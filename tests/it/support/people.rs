@@ -7,7 +7,7 @@ use usher::domain::policy::RoomPolicy;
 use usher::domain::refusal::RoleChange;
 use usher::domain::role::Role;
 use usher::domain::room::state::Authority;
-use usher::domain::room::{Actor, Command, Join, LossCause, Room};
+use usher::domain::room::{Actor, Command, EndCause, Join, LossCause, Room};
 use usher::domain::time::Timestamp;
 
 pub(crate) const MAKE_HOST: RoleChange = RoleChange {
@@ -25,6 +25,11 @@ pub(crate) const REMOVE_COHOST: RoleChange = RoleChange {
 pub(crate) const MAKE_COHOST: RoleChange = RoleChange {
     role: Role::CoHost,
     grant: true,
+};
+
+/// Somebody ends the meeting.
+pub(crate) const END: Command = Command::End {
+    cause: EndCause::Command,
 };
 
 /// When every test begins.
@@ -66,6 +71,9 @@ pub(crate) fn join(name: &str, connection: ConnectionId, node: NodeId) -> Comman
             image_url: None,
         },
         media: MediaChanges::default(),
+        network: None,
+        passcode: None,
+        returning: None,
     }))
 }
 

@@ -11,7 +11,7 @@ use usher::engine::sink::{EventSink, RoomSink};
 use super::within;
 
 /// Something that a room said.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "most of them are the large one")]
 pub(crate) enum Told {
     /// A commit and answers.
@@ -25,6 +25,15 @@ pub(crate) enum Told {
     },
     /// Everybody was shown the room anew.
     Resynced,
+    /// One client was told that it had been taken out.
+    SentAway {
+        /// Which.
+        connection: ConnectionId,
+        /// By whom.
+        by: String,
+        /// Whether for good.
+        banned: bool,
+    },
     /// One client was shown the room anew.
     Refreshed {
         /// Which.
@@ -36,14 +45,14 @@ impl Told {
     pub(crate) fn commit(&self) -> Option<&Commit> {
         match self {
             Self::Published { commit, .. } => commit.as_ref(),
-            Self::Resynced | Self::Refreshed { .. } => None,
+            Self::Resynced | Self::SentAway { .. } | Self::Refreshed { .. } => None,
         }
     }
 
     pub(crate) fn answers(&self) -> &[Answer] {
         match self {
             Self::Published { answers, .. } => answers,
-            Self::Resynced | Self::Refreshed { .. } => &[],
+            Self::Resynced | Self::SentAway { .. } | Self::Refreshed { .. } => &[],
         }
     }
 }
@@ -134,6 +143,17 @@ impl RoomSink for Recorder {
 
     fn is_live(&self, _connection: ConnectionId) -> bool {
         true
+    }
+
+    fn recall(&mut self, _room: &Room, _commits: &[Arc<Commit>]) {}
+
+    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool) {
+        let by = by.to_owned();
+        self.0.note(Told::SentAway {
+            connection,
+            by,
+            banned,
+        });
     }
 
     fn resync(&mut self, _room: &Room) {

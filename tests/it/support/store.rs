@@ -204,6 +204,10 @@ impl RoomStore for BreakableStore {
         self.inner.peek(key).await
     }
 
+    async fn rooms(&self) -> Result<BTreeSet<RoomKey>, StoreError> {
+        self.inner.rooms().await
+    }
+
     async fn openers(&self, key: &RoomKey) -> Result<BTreeSet<NodeId>, StoreError> {
         self.inner.openers(key).await
     }
