@@ -156,7 +156,9 @@ async fn a_storm_from_both_ends_leaves_equal_replicas_and_a_log_without_a_hole()
         "node 1 was told of each commit once, in order"
     );
     assert_eq!(two.sink.commits(), log[1..]);
-    let mut fold = Replica::new(empty_room(&world.key, log[0].epoch.0, Some("ann")));
+    let mut fresh = empty_room(&world.key, log[0].epoch.0, Some("ann"));
+    fresh.policy = Arc::new(world.policy.clone());
+    let mut fold = Replica::new(fresh);
     for commit in &log {
         assert_eq!(fold.apply(commit), Ok(true));
     }

@@ -3,7 +3,7 @@
 use usher::domain::grant::Grants;
 use usher::domain::id::{ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
 use usher::domain::participant::{MediaChanges, Profile};
-use usher::domain::policy::RoomPolicy;
+use usher::domain::policy::{Memory, RoomPolicy};
 use usher::domain::refusal::RoleChange;
 use usher::domain::role::Role;
 use usher::domain::room::state::Authority;
@@ -58,7 +58,16 @@ pub(crate) fn empty_room(key: &RoomKey, epoch: u64, creator: Option<&str>) -> Ro
         grants: Grants::default(),
         ended: false,
     };
-    Room::new(key.clone(), Epoch(epoch), RoomPolicy::default(), authority)
+    // So little that everything is forgotten again.
+    let memory = Memory {
+        messages: 3,
+        absent: 2,
+    };
+    let policy = RoomPolicy {
+        memory,
+        ..RoomPolicy::default()
+    };
+    Room::new(key.clone(), Epoch(epoch), policy, authority)
 }
 
 pub(crate) fn join(name: &str, connection: ConnectionId, node: NodeId) -> Command {

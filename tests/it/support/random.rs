@@ -1,11 +1,15 @@
 //! Chance that repeats: a number is the seed of a command.
 
+use usher::domain::chat::Opaque;
 use usher::domain::id::{ConnectionId, NodeId};
+use usher::domain::participant::MediaKind;
+use usher::domain::passcode::{Network, PasscodeHash};
+use usher::domain::policy::AccessChange;
 use usher::domain::refusal::RoleChange;
 use usher::domain::role::Role;
-use usher::domain::room::{Actor, Command};
+use usher::domain::room::{Actor, Command, MuteTarget};
 
-use super::people::{acting, change_role, join, leave, lose, mute};
+use super::people::{acting, change_role, join, leave, lose, mute, user};
 
 const NAMES: [&str; 6] = ["ann", "bob", "cy", "dee", "eve", "fay"];
 
@@ -42,7 +46,7 @@ impl Dice {
     /// What somebody might ask of a room through this node: anything but its end.
     pub(crate) fn command(&mut self, node: NodeId) -> (Actor, Command) {
         let (name, connection) = self.somebody(node);
-        match self.below(20) {
+        match self.below(34) {
             0..=5 => (acting(name), join(name, connection, node)),
             6..=7 => (Actor::System, leave(connection)),
             8 => (Actor::System, lose(connection)),
@@ -60,7 +64,62 @@ impl Dice {
                 (acting(name), change_role(target, change))
             }
             17..=18 => (acting(name), mute(self.below(2) == 0)),
-            _ => (Actor::System, Command::Expire),
+            19 => (Actor::System, Command::Expire),
+            20..=23 => (acting(name), self.switch()),
+            _ => (acting(name), self.order(node)),
+        }
+    }
+
+    /// Who may come in.
+    fn switch(&mut self) -> Command {
+        let on = self.below(2) == 0;
+        let passcode = PasscodeHash::new(if on { "one hash" } else { "another" });
+        let change = match self.below(4) {
+            0 | 1 => AccessChange {
+                lobby: Some(on),
+                ..AccessChange::default()
+            },
+            2 => AccessChange {
+                locked: Some(on),
+                ..AccessChange::default()
+            },
+            _ => AccessChange {
+                passcode: Some(on.then_some(passcode)),
+                ..AccessChange::default()
+            },
+        };
+        Command::UpdateAccess {
+            change,
+            passcode: None,
+        }
+    }
+
+    /// What a moderator may want of somebody, and what anybody may send.
+    fn order(&mut self, node: NodeId) -> Command {
+        let (name, _) = self.somebody(node);
+        let target = user(name);
+        let kind = MediaKind::Audio;
+        match self.below(10) {
+            0 => Command::Mute {
+                target: MuteTarget::One(target),
+                kind,
+            },
+            1 => Command::Mute {
+                target: MuteTarget::All,
+                kind,
+            },
+            2 => Command::Remove { target, ban: false },
+            3 => Command::Remove { target, ban: true },
+            4 => Command::Unban { target },
+            5 => Command::Admit { target },
+            6 => Command::Deny { target },
+            7 => Command::NoteFailure {
+                user: target,
+                network: Some(Network::new("10.0.0.1")),
+            },
+            _ => Command::SendMessage {
+                message: Opaque::from_json(&format!("{{\"n\":{}}}", self.below(1_000))),
+            },
         }
     }
 }
