@@ -187,6 +187,12 @@ impl Failures {
         self.0.is_empty()
     }
 
+    /// When the last of them counts no longer; `None` when there are none.
+    #[must_use]
+    pub fn until(&self, limits: &AttemptLimits) -> Option<Timestamp> {
+        self.0.last().map(|failure| failure.at.plus(limits.window))
+    }
+
     /// Who is locked out as this user from this network, and until when.
     #[must_use]
     pub fn lockout(

@@ -137,7 +137,7 @@ pub struct Standing {
 }
 
 impl MeetingAction {
-    /// Every action, in the order of the printed table.
+    /// Every action.
     pub const ALL: [Self; 10] = [
         Self::Change,
         Self::End,

@@ -195,10 +195,10 @@ pub struct MeetingSettings {
     /// Then the meeting ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
-    /// Milliseconds after the first one came when the meeting ends.
+    /// Milliseconds after the first one came when the meeting ends; 0 is never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_duration_ms: Option<u64>,
-    /// Milliseconds after the last one left when the meeting ends.
+    /// Milliseconds after the last one left when the meeting ends; 0 is never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub empty_timeout_ms: Option<u64>,
     /// Whether the first host to come lets in everybody who waits.
@@ -210,6 +210,11 @@ impl RoomPolicy {
     /// This policy with what the meeting sets for itself.
     #[must_use]
     pub fn for_meeting(&self, settings: &MeetingSettings, access: &Access) -> Self {
+        // 0 lifts the installation's limit.
+        let limit = |own: Option<u64>, default: Option<Duration>| match own {
+            None => default,
+            Some(ms) => (ms > 0).then(|| Duration::from_millis(ms)),
+        };
         let millis = |own: Option<u32>, default: Duration| {
             own.map_or(default, |ms| Duration::from_millis(u64::from(ms)))
         };
@@ -227,14 +232,8 @@ impl RoomPolicy {
             schedule: Schedule {
                 not_before: settings.not_before,
                 not_after: settings.not_after,
-                max_duration: settings
-                    .max_duration_ms
-                    .map(Duration::from_millis)
-                    .or(self.schedule.max_duration),
-                empty_timeout: settings
-                    .empty_timeout_ms
-                    .map(Duration::from_millis)
-                    .or(self.schedule.empty_timeout),
+                max_duration: limit(settings.max_duration_ms, self.schedule.max_duration),
+                empty_timeout: limit(settings.empty_timeout_ms, self.schedule.empty_timeout),
                 warning: self.schedule.warning,
             },
             ..self.clone()

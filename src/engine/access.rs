@@ -1,5 +1,7 @@
 //! Lock, lobby, passcode and seats belong to the meeting's record: SQL has a change before the room does.
 
+use serde_json::json;
+
 use super::actor::Loaded;
 use super::authority::{self, actor_label};
 use super::committing::{Authority, DATABASE_DOWN, Freshness, STORE_DOWN};
@@ -111,11 +113,10 @@ impl Loaded {
         let after = room.policy.with(change);
         let actor = actor_label(&by.actor);
         AuditRow {
-            before: Some(access_json(
-                &room.policy.access,
-                room.policy.max_participants,
-            )),
-            after: Some(access_json(&after.access, after.max_participants)),
+            before: Some(
+                json!({ "access": access_json(&room.policy.access, room.policy.max_participants) }),
+            ),
+            after: Some(json!({ "access": access_json(&after.access, after.max_participants) })),
             epoch: Some(room.epoch),
             request: by.request.clone(),
             ..AuditRow::new(self.parts.clock.now(), actor, "meeting-updated", "command")

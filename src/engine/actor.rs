@@ -286,7 +286,10 @@ impl Loaded {
         let idle = self
             .empty_since
             .filter(|_| settled && self.ends_when_empty().is_none());
-        let idle = idle.map(|since| since.plus(self.parts.limits.idle_close));
+        let idle = idle.map(|since| {
+            let closes = since.plus(self.parts.limits.idle_close);
+            self.kept_until().map_or(closes, |kept| closes.max(kept))
+        });
         let wanting = !self.to_undo.is_empty()
             || self.in_doubt
             || self.to_reassert
@@ -331,6 +334,9 @@ impl Loaded {
             && self
                 .empty_since
                 .is_some_and(|since| since.plus(limit) <= self.parts.clock.now())
+            && self
+                .kept_until()
+                .is_none_or(|until| until <= self.parts.clock.now())
     }
 
     async fn forget(&mut self) -> bool {

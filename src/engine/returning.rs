@@ -1,6 +1,8 @@
 //! This node alone knows which of its sockets are open. When the store lost something, or others took
 //! this node for dead, it brings back who is still here and takes out who is not.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 
 use super::actor::Loaded;
@@ -12,7 +14,9 @@ use super::reply::ReplyTo;
 use crate::domain::grant::Grants;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{MediaChanges, Participant};
-use crate::domain::room::{Actor, Command, Event, Join, LeaveReason, LossCause, Return, Room};
+use crate::domain::room::{
+    Actor, Command, DismissalKind, Event, Join, LeaveReason, LossCause, Return, Room,
+};
 
 impl Loaded {
     /// Who was here before, is still connected, and is not in the room any more.
@@ -48,14 +52,8 @@ impl Loaded {
             })
             .collect();
         for join in missing {
-            if self.is_sent_away(&join.user) {
-                let by = self
-                    .room()
-                    .dismissal(&join.user)
-                    .map(|it| it.by.name.clone());
-                let banned = self.room().grants.is_banned(&join.user);
-                let by = by.as_deref().unwrap_or("Host");
-                self.sink.send_away(join.connection, by, banned);
+            if let Some((by, kind)) = self.sent_away(&join.user) {
+                self.sink.send_away(join.connection, &by, kind);
                 continue;
             }
             self.returning
@@ -64,9 +62,13 @@ impl Loaded {
         }
     }
 
-    /// Whether somebody was taken out on purpose, which this node did not hear of.
-    fn is_sent_away(&self, user: &UserId) -> bool {
-        self.room().grants.is_banned(user) || self.room().dismissal(user).is_some()
+    /// By whom and how somebody was sent away, of which this node did not hear.
+    fn sent_away(&self, user: &UserId) -> Option<(Arc<str>, DismissalKind)> {
+        if let Some(dismissal) = self.room().dismissal(user) {
+            return Some((dismissal.by.name.clone(), dismissal.kind));
+        }
+        let banned = self.room().grants.is_banned(user);
+        banned.then(|| ("Host".into(), DismissalKind::Banned))
     }
 
     /// Whether a commit of another node took out somebody who may still be connected here.

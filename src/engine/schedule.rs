@@ -17,6 +17,17 @@ impl Loaded {
         Some(since.plus(timeout))
     }
 
+    /// Until when the room must not be forgotten although nobody is in it: guesses would be free again, or
+    /// the meeting's time would begin anew.
+    pub(super) fn kept_until(&self) -> Option<Timestamp> {
+        let room = self.room();
+        let limits = &room.policy.attempts;
+        let guesses = room.failures.until(limits);
+        let lasts = room.ends_at().filter(|_| room.creator.is_some());
+        let lasts = lasts.filter(|_| room.started_at.is_some() && !room.is_ended());
+        guesses.into_iter().chain(lasts.map(|(at, _)| at)).max()
+    }
+
     /// When the room ends by itself, and by which rule.
     pub(super) fn end_due(&self) -> Option<(Timestamp, EndCause)> {
         let room = self.room();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::id::{ConnectionId, RoomKey};
-use crate::domain::room::{Commit, Room};
+use crate::domain::room::{Commit, DismissalKind, Room};
 
 use super::reply::Answer;
 
@@ -22,8 +22,8 @@ pub trait RoomSink: Send {
     /// Whether a client of this node has this connection open and was let into the room with it.
     fn is_live(&self, connection: ConnectionId) -> bool;
 
-    /// This connection's user was taken out of the room, and this node hears of it only now.
-    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool);
+    /// This connection's user was sent away, and this node hears of it only now.
+    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind);
 
     /// These commits led to the room as it is, before this node could tell of them: whoever had missed
     /// some may be told now.

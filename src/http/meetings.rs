@@ -98,7 +98,8 @@ fn settings(given: Option<&SettingsInput>) -> Result<Option<MeetingSettings>, Re
     let read = given.settings();
     read.map(Some).ok_or_else(|| {
         invalid(
-            "notBefore and notAfter must be RFC 3339 text or milliseconds since 1970, and in this order"
+            "notBefore and notAfter must be RFC 3339 text or milliseconds since 1970, and in this order; \
+             maxDurationMs and emptyTimeoutMs at most a year"
                 .to_owned(),
         )
     })

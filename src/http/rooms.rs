@@ -12,7 +12,6 @@ use super::caller::Caller;
 use super::input::Params;
 use super::meetings::{ByQuery, ListQuery};
 use super::problem::Problem;
-use crate::domain::refusal::Refusal;
 use crate::protocol::rest::{PageBody, RoomBody};
 
 type Shared = State<Arc<Api>>;
@@ -23,9 +22,7 @@ type Answer = Result<Response, Problem>;
 /// # Errors
 /// 403.
 pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<ListQuery>) -> Answer {
-    if !caller.sees_everybody() {
-        return Err(Refusal::Forbidden.into());
-    }
+    caller.authorize_all(&api)?;
     let limit = usize::try_from(query.limit(&api)).unwrap_or(usize::MAX);
     let tenant = &caller.principal.tenant;
     let page = api.meetings.live(tenant, query.after(), limit).await?;
@@ -39,9 +36,7 @@ pub async fn list(State(api): Shared, caller: Caller, Params(query): Params<List
 /// # Errors
 /// 403.
 pub async fn end_all(State(api): Shared, caller: Caller, Params(by): Params<ByQuery>) -> Answer {
-    if !caller.sees_everybody() {
-        return Err(Refusal::Forbidden.into());
-    }
+    caller.authorize_all(&api)?;
     let by = caller.live_origin(&api, by.user()?.as_ref())?;
     let (ended, failed) = api.meetings.end_all(&caller.principal.tenant, &by).await?;
     Ok(Json(json!({ "ended": ended, "failed": failed })).into_response())

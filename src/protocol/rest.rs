@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SecondsFormat};
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
 use crate::domain::id::{RoomId, UserId};
 use crate::domain::meeting::Meeting;
@@ -131,8 +132,14 @@ impl fmt::Debug for UpdateMeeting {
 }
 
 /// Tells a `null` from a field that is not there.
+///
+/// What is said of a passcode of another type does not quote it.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+    match Option::<Value>::deserialize(deserializer)? {
+        None => Ok(Some(None)),
+        Some(Value::String(text)) => Ok(Some(Some(text))),
+        Some(_) => Err(D::Error::custom("passcode must be text or null")),
+    }
 }
 
 /// A meeting's own settings as clients send them.
@@ -152,7 +159,8 @@ pub struct SettingsInput {
 }
 
 impl SettingsInput {
-    /// The settings; `None` when a moment is none, or the end comes before the beginning.
+    /// The settings; `None` when a moment is none, the end comes before the beginning, or something
+    /// lasts longer than a year.
     #[must_use]
     pub fn settings(&self) -> Option<MeetingSettings> {
         let moment = |given: &Option<Moment>| match given {
@@ -163,7 +171,9 @@ impl SettingsInput {
         let backwards = not_before
             .zip(not_after)
             .is_some_and(|(from, to)| from >= to);
-        (!backwards).then_some(MeetingSettings {
+        let lasts = [self.max_duration_ms, self.empty_timeout_ms];
+        let too_long = lasts.iter().flatten().any(|ms| *ms > LONGEST_MS);
+        (!backwards && !too_long).then_some(MeetingSettings {
             devices: self.devices,
             leave_after_lost_ms: self.leave_after_lost_ms,
             leave_after_close_ms: self.leave_after_close_ms,
@@ -209,6 +219,9 @@ impl From<&MeetingSettings> for SettingsBody {
         }
     }
 }
+
+/// The longest that a meeting may be told to last: a leap year.
+const LONGEST_MS: u64 = 366 * 24 * 3_600 * 1_000;
 
 /// The end of the year 9999: RFC 3339 has no later moment.
 const LAST_MOMENT: u64 = 253_402_300_799_999;

@@ -13,7 +13,7 @@ use super::past::Past;
 use super::sorting::{Extras, Sorted, sort};
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
 use crate::domain::refusal::{Kind, Refusal};
-use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
+use crate::domain::room::{Actor, Command, Commit, DismissalKind, LossCause, Room};
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
 use crate::engine::sink::{EventSink, RoomSink};
@@ -101,7 +101,7 @@ impl RoomSink for Fanout {
         self.past.recall(room, &delta::recall(commits, room));
     }
 
-    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool) {
+    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind) {
         let member = self.members.remove(connection);
         let waiting = self.lobby.remove(connection);
         let Some(connection) = member
@@ -111,7 +111,7 @@ impl RoomSink for Fanout {
             return;
         };
         connection.leave(&self.key);
-        let words = Piece::Event(Arc::new(delta::kicked(by, banned)));
+        let words = Piece::Event(Arc::new(delta::sent_away(by, kind)));
         part(&self.hub, &connection, &Parcel::new(vec![words]));
     }
 
@@ -125,8 +125,10 @@ impl RoomSink for Fanout {
                 .is_some_and(|participant| participant.holds(id))
         });
         self.lobby.retain(|id, user| waits(room, id, user));
-        for (_, connection) in self.members.iter() {
-            deliver(&self.hub, connection, &[&list], None);
+        let around = Around::new(room);
+        for (id, connection) in self.members.iter() {
+            let more = around.of(room, id);
+            deliver(&self.hub, connection, &[&list, more], None);
         }
         for (id, connection) in self.lobby.iter() {
             if let Some(waiting) = room.lobby().holder_of(id) {
@@ -158,7 +160,9 @@ impl RoomSink for Fanout {
         let view = self.view.get_or_insert_with(|| View::of(room));
         member.start_over();
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
-        deliver(&self.hub, member, &[&list], None);
+        let around = Around::new(room);
+        let more = around.of(room, connection);
+        deliver(&self.hub, member, &[&list, more], None);
     }
 }
 
@@ -487,6 +491,31 @@ impl Shown<'_> {
     fn spares_list(&self, id: ConnectionId) -> bool {
         let resumed = self.replays.get(&id).map(|(resumed, _)| resumed);
         matches!(resumed, Some(Resumed::NothingMissed | Resumed::Replayed(_)))
+    }
+}
+
+/// What is told with the list to those who may have missed changes.
+struct Around {
+    participants: Parcel,
+    moderators: Parcel,
+}
+
+impl Around {
+    fn new(room: &Room) -> Self {
+        let doors = Arc::new(delta::doors(room));
+        let lobby = Piece::Event(Arc::new(delta::lobby(room)));
+        Self {
+            participants: Parcel::new(vec![Piece::Event(doors.clone())]),
+            moderators: Parcel::new(vec![Piece::Event(doors), lobby]),
+        }
+    }
+
+    fn of(&self, room: &Room, id: ConnectionId) -> &Parcel {
+        let user = room.participant_of(id).map(|it| &it.user);
+        match user {
+            Some(user) if room.rank_of(user).is_moderator() => &self.moderators,
+            Some(_) | None => &self.participants,
+        }
     }
 }
 

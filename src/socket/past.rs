@@ -23,7 +23,8 @@ pub struct PastLimits {
 struct Told {
     rev: Revision,
     lines: Vec<Line>,
-    departed: Vec<UserId>,
+    /// Who came or went with it.
+    moved: Vec<UserId>,
     bytes: usize,
 }
 
@@ -33,7 +34,7 @@ impl Told {
         Self {
             rev,
             lines: rendered.lines.clone(),
-            departed: rendered.departed.clone(),
+            moved: [&rendered.entered[..], &rendered.departed[..]].concat(),
             bytes: rendered.lines.iter().map(bytes).sum(),
         }
     }
@@ -113,7 +114,7 @@ impl Past {
             return whole(SnapshotReason::Ahead);
         }
         let missed = || self.told.iter().filter(|told| told.rev > seen.rev);
-        if !stayed || missed().any(|told| told.departed.contains(user)) {
+        if !stayed || missed().any(|told| told.moved.contains(user)) {
             return whole(SnapshotReason::Left);
         }
         let needed = room.rev.saturating_sub(seen.rev);

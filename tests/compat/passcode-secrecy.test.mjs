@@ -54,7 +54,7 @@ describe('a passcode and its hash', () => {
     answers.push(await ann()('PATCH', `meetings/${roomId}`, { passcode: PASSCODE }));
     answers.push(await ann()('PATCH', `meetings/${roomId}`, { passcode: TOO_LONG }));
     await server.restart();
-    const back = await tab(stage, 'gus');
+    const back = await tab(stage, 'gil');
     assert.equal(await outcome(back, roomId, { passcode: OTHER }), 'wrong-passcode');
     assert.equal(await outcome(back, roomId, { passcode: PASSCODE }), 'in');
     await back.settle();

@@ -108,7 +108,7 @@ fn decided(room: &Room, actor: &Actor, target: &UserId, admit: bool) -> Result<(
         (None, Some(denied)) => (&denied.by, false),
         (Some(None) | None, _) => return Err(Refusal::ParticipantNotFound),
     };
-    let is_own = by.user.is_some() && by.user.as_ref() == actor.user();
+    let is_own = by.user.as_ref() == actor.user();
     if is_own && admitted == admit {
         return Ok(());
     }

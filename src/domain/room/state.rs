@@ -244,6 +244,12 @@ impl Room {
         self.people.holder_of(connection).or_else(waiting)
     }
 
+    /// The participant who holds this live connection.
+    #[must_use]
+    pub fn participant_of(&self, connection: ConnectionId) -> Option<&Arc<Participant>> {
+        self.people.holder_of(connection)
+    }
+
     /// What is remembered of somebody who is not in the room.
     #[must_use]
     pub fn absent(&self, user: &UserId) -> Option<&Absent> {

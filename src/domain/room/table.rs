@@ -30,8 +30,8 @@ fn everybody() -> Table {
         table.change("creator", cohost, MAKE_COHOST).unwrap();
     }
     let absent = table.room.participant(&user("absent")).unwrap().connections[0].id;
-    let leave = super::Command::Leave { connection: absent };
-    table.run(&super::Actor::System, &leave).unwrap();
+    let leave = Command::Leave { connection: absent };
+    table.run(&Actor::System, &leave).unwrap();
     table
 }
 
@@ -378,7 +378,7 @@ fn every_joiner_ends_where_the_contract_says() {
                     let policy = std::sync::Arc::make_mut(&mut table.room.policy);
                     policy.max_participants -= usize::from(flags.full);
                 }
-                let mut join = table.wish(who, 99);
+                let mut join = Table::wish(who, 99);
                 let passcode = Passcode::new("1234").unwrap();
                 join.passcode = knows.then(|| GivenPasscode {
                     passcode,

@@ -89,7 +89,7 @@ impl Table {
     }
 
     /// What somebody says who wants to come in.
-    pub(super) fn wish(&self, name: &str, connection: u64) -> Join {
+    pub(super) fn wish(name: &str, connection: u64) -> Join {
         Join {
             user: user(name),
             connection: ConnectionId(connection),
@@ -106,7 +106,7 @@ impl Table {
     }
 
     pub(super) fn join(&mut self, name: &str, connection: u64) -> Result<Vec<Event>, Refusal> {
-        let join = self.wish(name, connection);
+        let join = Self::wish(name, connection);
         self.run(&Actor::User(user(name)), &Command::Join(Box::new(join)))
     }
 

@@ -17,6 +17,6 @@ pub use acks::{
 pub use chat::{history, history_event};
 pub use parse::parse;
 pub use queue::waiting;
-pub use render::{Attached, Rendered, kicked, recall, render};
+pub use render::{Attached, Rendered, doors, lobby, recall, render, sent_away};
 pub use session::{refreshed_ack, token_expiring};
 pub use view::View;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 
 use super::commands;
 use crate::domain::id::{Epoch, InvalidId, Position, RoomId, UserId};
@@ -70,7 +71,7 @@ struct JoinPayload<'a> {
     #[serde(default)]
     is_video_paused: Option<bool>,
     #[serde(borrow, default)]
-    passcode: Option<Cow<'a, str>>,
+    passcode: Option<&'a RawValue>,
     #[serde(borrow, default)]
     epoch: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -135,14 +136,19 @@ fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal>
             video_paused: payload.is_video_paused,
             ..MediaChanges::default()
         },
-        passcode: payload.passcode.as_deref().map(given_passcode),
+        passcode: payload.passcode.map(given_passcode).transpose()?,
         seen: seen(payload.epoch.as_deref(), payload.rev)?,
     })))
 }
 
-/// What no passcode can be is compared all the same: it is a wrong one like others.
-fn given_passcode(text: &str) -> Passcode {
-    Passcode::new(text).unwrap_or_else(Passcode::impossible)
+/// What no passcode can be is compared all the same: it is a wrong one like others. What is said of one
+/// of another type does not quote it.
+fn given_passcode(raw: &RawValue) -> Result<Passcode, Refusal> {
+    let text: String = serde_json::from_str(raw.get()).map_err(|_quoting| {
+        let reason = "passcode must be text".to_owned();
+        Refusal::InvalidPayload { reason }
+    })?;
+    Ok(Passcode::new(&text).unwrap_or_else(Passcode::impossible))
 }
 
 /// Where the client was when it lost the room: both or neither.

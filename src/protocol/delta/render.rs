@@ -7,7 +7,9 @@ use super::{chat, queue};
 use crate::domain::id::{ConnectionId, Revision, UserId};
 use crate::domain::participant::{Connection, MediaChanges, MediaKind, Participant, Profile};
 use crate::domain::role::{Role, Roles};
-use crate::domain::room::{Actor, By, Commit, EndCause, Event, HostChangeCause, LeaveReason, Room};
+use crate::domain::room::{
+    Actor, By, Commit, DismissalKind, EndCause, Event, HostChangeCause, LeaveReason, Room,
+};
 use crate::protocol::json;
 use crate::protocol::message::{Audience, Line, Message};
 use crate::protocol::names::server;
@@ -29,6 +31,8 @@ pub struct Rendered {
     pub waiting: Vec<Attached>,
     /// Users who wait no longer, whether they are in the room now or not.
     pub waited: Vec<UserId>,
+    /// Users who are in the room from this commit on.
+    pub entered: Vec<UserId>,
     /// Connections that came and went with the commit.
     pub passing: Vec<Attached>,
 }
@@ -475,6 +479,7 @@ impl Rendering<'_> {
         let roles = roles_before(self.room.roles_of(user), user, later);
         let entry = view::write(participant, roles);
         self.view.show_roles(user, roles);
+        self.out.entered.push(user.clone());
         if participant.is_reconnecting() {
             self.view.reconnecting.insert(user.clone());
         }
@@ -651,18 +656,47 @@ fn kick(by: &str, reason: LeaveReason) -> String {
     body
 }
 
-/// The last word to somebody who was taken out of a room, when it comes from elsewhere than its commit.
+/// Lock, lobby, passcode and seats, for somebody who may have missed changes of them.
 #[must_use]
-pub fn kicked(by: &str, banned: bool) -> Message {
-    let reason = if banned {
-        LeaveReason::Banned
-    } else {
-        LeaveReason::Kicked
-    };
+pub fn doors(room: &Room) -> Message {
+    let mut payload = format!("{{\"updates\":{{{}}},\"by\":\"Host\"", View::doors(room));
+    json::number(&mut payload, "rev", room.rev);
+    payload.push('}');
     Message {
-        name: server::KICKED_FROM_ROOM,
-        payload: format!("{{{}}}", kick(by, reason)),
+        name: server::ROOM_UPDATED,
+        payload,
     }
+}
+
+/// Who waits in the lobby, for a moderator who may have missed changes of it.
+#[must_use]
+pub fn lobby(room: &Room) -> Message {
+    Message {
+        name: server::LOBBY_UPDATED,
+        payload: queue::list(room),
+    }
+}
+
+/// The last word to somebody who was sent away, when it comes from elsewhere than its commit.
+#[must_use]
+pub fn sent_away(by: &str, kind: DismissalKind) -> Message {
+    let (name, payload) = match kind {
+        DismissalKind::Denied => {
+            let mut payload = String::from("{\"by\":");
+            json::string(&mut payload, by);
+            payload.push('}');
+            (server::LOBBY_DENIED, payload)
+        }
+        DismissalKind::Kicked => (
+            server::KICKED_FROM_ROOM,
+            format!("{{{}}}", kick(by, LeaveReason::Kicked)),
+        ),
+        DismissalKind::Banned => (
+            server::KICKED_FROM_ROOM,
+            format!("{{{}}}", kick(by, LeaveReason::Banned)),
+        ),
+    };
+    Message { name, payload }
 }
 
 fn media_updates(changes: &MediaChanges) -> String {

@@ -137,6 +137,16 @@ impl View {
         out.trim_start_matches(',').to_owned()
     }
 
+    /// Lock, lobby, passcode and seats, all of them.
+    pub(super) fn doors(room: &Room) -> String {
+        let now = ShownAccess::of(room);
+        let mut out = format!("\"locked\":{}", now.locked);
+        json::flag(&mut out, "lobby", now.lobby);
+        json::flag(&mut out, "passcodeRequired", now.passcode);
+        json::number(&mut out, "maxParticipants", now.seats);
+        out
+    }
+
     /// Moderators as the members have been shown them, sorted.
     pub(super) fn moderators(&self) -> Vec<UserId> {
         self.roles.keys().cloned().collect()

@@ -7,7 +7,7 @@ use usher::domain::participant::MediaKind;
 use usher::domain::passcode::{GivenPasscode, Network, Passcode};
 use usher::domain::policy::AccessChange;
 use usher::domain::refusal::{Kind, Refusal};
-use usher::domain::room::{Actor, Command, EndCause, Event, Join, MuteTarget};
+use usher::domain::room::{Actor, Command, DismissalKind, EndCause, Event, Join, MuteTarget};
 use usher::engine::directory::LedgerEntry;
 use usher::engine::passcodes::Passcodes;
 use usher::engine::reply::Outcome;
@@ -79,7 +79,7 @@ async fn who_was_kicked_unheard_is_told_so_and_not_brought_back() {
     let away = Told::SentAway {
         connection: two.connection_of("zoe"),
         by: "ann".to_owned(),
-        banned: false,
+        kind: DismissalKind::Kicked,
     };
     assert!(two.sink.all().contains(&away));
     two.answer(two.asks_to_join("zoe")).await.unwrap();
@@ -245,9 +245,11 @@ async fn a_mute_of_all_is_one_row() {
         .directory
         .entries()
         .into_iter()
-        .filter_map(|entry| match entry {
-            LedgerEntry::Audit(row) if row.action == "muted" => row.after,
-            _ => None,
+        .filter_map(|entry| {
+            let LedgerEntry::Audit(row) = entry else {
+                return None;
+            };
+            row.after.filter(|_| row.action == "muted")
         })
         .collect();
     let all = serde_json::json!({ "kind": "audio", "participants": 3 });

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use usher::domain::id::{ConnectionId, RoomKey};
-use usher::domain::room::{Commit, Event, Room};
+use usher::domain::room::{Commit, DismissalKind, Event, Room};
 use usher::engine::reply::Answer;
 use usher::engine::sink::{EventSink, RoomSink};
 
@@ -31,8 +31,8 @@ pub(crate) enum Told {
         connection: ConnectionId,
         /// By whom.
         by: String,
-        /// Whether for good.
-        banned: bool,
+        /// How.
+        kind: DismissalKind,
     },
     /// One client was shown the room anew.
     Refreshed {
@@ -147,12 +147,12 @@ impl RoomSink for Recorder {
 
     fn recall(&mut self, _room: &Room, _commits: &[Arc<Commit>]) {}
 
-    fn send_away(&mut self, connection: ConnectionId, by: &str, banned: bool) {
+    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind) {
         let by = by.to_owned();
         self.0.note(Told::SentAway {
             connection,
             by,
-            banned,
+            kind,
         });
     }
 
