@@ -49,39 +49,18 @@ impl Loaded {
             return None;
         };
         let at = self.parts.clock.now();
-        match command {
-            Command::End { .. } => Some(LedgerEntry::End { at }),
-            Command::Join(join) => {
-                let claims = self.room().creator.is_none()
-                    && self.room().policy.uncreated == UncreatedRooms::FirstJoinerHosts;
-                claims.then(|| LedgerEntry::Claim {
-                    creator: join.user.clone(),
-                    at,
-                })
-            }
-            Command::Leave { .. }
-            | Command::LoseConnection { .. }
-            | Command::ChangeRole { .. }
-            | Command::UpdateState { .. }
-            | Command::Mute { .. }
-            | Command::AskToUnmute { .. }
-            | Command::LowerHand { .. }
-            | Command::Remove { .. }
-            | Command::Unban { .. }
-            | Command::Admit { .. }
-            | Command::Deny { .. }
-            | Command::AdmitAll
-            | Command::UpdateAccess { .. }
-            | Command::LiftLockout
-            | Command::NoteFailure { .. }
-            | Command::Signal { .. }
-            | Command::SendMessage { .. }
-            | Command::LoseNodes { .. }
-            | Command::LoseStrangers { .. }
-            | Command::Expire
-            | Command::AdoptMeeting { .. }
-            | Command::RestoreGrants { .. } => None,
+        if let Command::End { .. } = command {
+            return Some(LedgerEntry::End { at });
         }
+        let Command::Join(join) = command else {
+            return None;
+        };
+        let claims = self.room().creator.is_none()
+            && self.room().policy.uncreated == UncreatedRooms::FirstJoinerHosts;
+        claims.then(|| LedgerEntry::Claim {
+            creator: join.user.clone(),
+            at,
+        })
     }
 
     /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
@@ -408,34 +387,12 @@ const fn decided(reply: ReplyTo, outcome: Result<Outcome, Refusal>) -> Decided {
 }
 
 fn outcome_of(command: &Command) -> Outcome {
-    match command {
-        Command::Join(join) => Outcome::Joined {
-            user: join.user.clone(),
-            returned: false,
-        },
-        Command::Leave { .. }
-        | Command::LoseConnection { .. }
-        | Command::ChangeRole { .. }
-        | Command::UpdateState { .. }
-        | Command::Mute { .. }
-        | Command::AskToUnmute { .. }
-        | Command::LowerHand { .. }
-        | Command::Remove { .. }
-        | Command::Unban { .. }
-        | Command::Admit { .. }
-        | Command::Deny { .. }
-        | Command::AdmitAll
-        | Command::UpdateAccess { .. }
-        | Command::LiftLockout
-        | Command::NoteFailure { .. }
-        | Command::Signal { .. }
-        | Command::SendMessage { .. }
-        | Command::End { .. }
-        | Command::LoseNodes { .. }
-        | Command::LoseStrangers { .. }
-        | Command::Expire
-        | Command::AdoptMeeting { .. }
-        | Command::RestoreGrants { .. } => Outcome::Done,
+    let Command::Join(join) = command else {
+        return Outcome::Done;
+    };
+    Outcome::Joined {
+        user: join.user.clone(),
+        returned: false,
     }
 }
 

@@ -1,25 +1,24 @@
 //! Delivers what happens in a room to its members on this node: rendered once, framed once, written
 //! at most once per socket and commit.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::answering::{Shown, needs_list};
 use super::connection::{Connection, Delivered};
 use super::hub::Hub;
-use super::inbound::refused;
 use super::members::Members;
 use super::parcel::{Parcel, Piece};
 use super::past::Past;
 use super::sorting::{Extras, Sorted, sort};
+use super::waiting::waits;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
-use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::room::{Actor, Command, Commit, DismissalKind, LossCause, Room};
 use crate::engine::registry::Request;
-use crate::engine::reply::{Answer, Outcome};
+use crate::engine::reply::Answer;
 use crate::engine::sink::{EventSink, RoomSink};
-use crate::protocol::delta::{self, Attached, Rendered, Resumed, View};
+use crate::protocol::delta::{self, Attached, Rendered, View};
 use crate::protocol::message::Message;
-use crate::protocol::names::{client, server};
+use crate::protocol::names::server;
 
 /// Opens a fan-out per room.
 #[derive(Debug)]
@@ -52,14 +51,14 @@ impl EventSink for Fanouts {
 
 /// The members of one room on this node and what they have been shown.
 #[derive(Debug)]
-struct Fanout {
-    hub: Arc<Hub>,
-    key: RoomKey,
-    view: Option<View>,
-    members: Members,
+pub(super) struct Fanout {
+    pub(super) hub: Arc<Hub>,
+    pub(super) key: RoomKey,
+    pub(super) view: Option<View>,
+    pub(super) members: Members,
     /// Who waits to be let in. Nothing that is for the room goes there.
-    lobby: Members,
-    past: Past,
+    pub(super) lobby: Members,
+    pub(super) past: Past,
 }
 
 impl RoomSink for Fanout {
@@ -167,101 +166,6 @@ impl RoomSink for Fanout {
 }
 
 impl Fanout {
-    fn tell_place(&self, room: &Room, connection: &Arc<Connection>, user: &UserId) {
-        let words = Piece::Event(Arc::new(delta::waiting(room, user)));
-        let words = Parcel::new(vec![words]);
-        deliver(&self.hub, connection, &[&words], None);
-    }
-
-    /// What a command's outcome means for who is where, and for how often one may join.
-    fn note_outcome(&mut self, room: &Room, answer: &Answer) {
-        let id = answer.to.connection;
-        if let Err(refusal) = &answer.outcome
-            && refusal.kind() == Kind::Unavailable
-            && answer.to.event == client::JOIN_ROOM
-        {
-            self.hub.forgive_join_of(id);
-        }
-        if answer.outcome == Err(Refusal::WrongPasscode) {
-            self.hub.note_wrong_passcode(id, &self.key);
-        }
-        let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
-            return;
-        };
-        if *returned {
-            self.hub.forgive_join(&self.key.tenant, user);
-        }
-        // A repeated join, of which the first was never answered.
-        if room.participant(user).is_some_and(|p| p.holds(id)) {
-            self.enlist_one(id, user);
-        } else if waits(room, id, user) && self.lobby.get(id).is_none() {
-            self.let_wait(id, user);
-        }
-    }
-
-    /// What those are told who come back and say what they have seen.
-    fn replays(&self, room: &Room, answers: &[Answer]) -> Replays {
-        let mut replays = Replays::new();
-        for answer in answers {
-            let id = answer.to.connection;
-            if let Ok(Outcome::Joined { user, returned }) = &answer.outcome
-                && let Some(seen) = answer.to.seen
-                && self.members.get(id).is_some()
-            {
-                replays.insert(id, self.past.since(room, user, seen, *returned));
-            }
-        }
-        replays
-    }
-
-    /// The words for those who wait; who waits from now on, and who no longer.
-    fn tell_lobby(&mut self, room: &Room, rendered: &Rendered, sorted: &Sorted) {
-        let node = self.hub.ids.node();
-        for Attached { connection, user } in &rendered.waiting {
-            if connection.node == node && !self.let_wait(connection.id, user) {
-                self.report_lost(connection.id);
-            }
-        }
-        let gone: Vec<(ConnectionId, UserId)> = self
-            .lobby
-            .entries()
-            .filter(|(id, user)| !waits(room, *id, user))
-            .map(|(id, user)| (id, user.clone()))
-            .collect();
-        for (id, words) in &sorted.waiting {
-            if let Some(connection) = self.lobby.get(*id)
-                && !gone.iter().any(|(gone, _)| gone == id)
-            {
-                deliver(&self.hub, connection, &[words], None);
-            }
-        }
-        for (id, user) in gone {
-            let Some(connection) = self.lobby.remove(id) else {
-                continue;
-            };
-            let admitted = room.participant(&user).is_some_and(|p| p.holds(id));
-            let words = sorted.waiting.get(&id).or_else(|| sorted.parting.get(&id));
-            let Some(words) = words else { continue };
-            if !admitted {
-                connection.leave(&self.key);
-            }
-            part(&self.hub, &connection, words);
-        }
-    }
-
-    /// Whether the connection is still there to wait.
-    fn let_wait(&mut self, id: ConnectionId, user: &UserId) -> bool {
-        let connection = self.hub.connection(id);
-        let entered = connection.filter(|held| held.enter(&self.key, usize::MAX));
-        match entered {
-            Some(connection) => {
-                self.lobby.insert(id, user, connection);
-                true
-            }
-            None => false,
-        }
-    }
-
     /// Last words for connections that came and were sent away with the same commit.
     fn pass(&self, rendered: &Rendered, sorted: &Sorted) {
         let node = self.hub.ids.node();
@@ -280,7 +184,7 @@ impl Fanout {
 
     /// A connection ended while its join was under way, and may have said so before the join was noted:
     /// without this the room would keep a ghost.
-    fn report_lost(&self, connection: ConnectionId) {
+    pub(super) fn report_lost(&self, connection: ConnectionId) {
         let cause = LossCause::Lost;
         let command = Command::LoseConnection { connection, cause };
         self.hub
@@ -326,7 +230,7 @@ impl Fanout {
         }
     }
 
-    fn enlist_one(&mut self, id: ConnectionId, user: &UserId) {
+    pub(super) fn enlist_one(&mut self, id: ConnectionId, user: &UserId) {
         if self.members.get(id).is_none()
             && let Some(connection) = self.hub.connection(id)
             && connection.is_in(&self.key)
@@ -351,69 +255,6 @@ impl Fanout {
                 None => self.report_lost(id),
             }
         }
-    }
-
-    /// What each member is answered; who is not a member is answered at once.
-    fn answers(
-        &self,
-        room: &Room,
-        view: &mut View,
-        shown: &Shown<'_>,
-        answers: Vec<Answer>,
-    ) -> Extras {
-        let list = shown.list;
-        let mut extras = Extras::new();
-        let mut whole: HashMap<ConnectionId, usize> = HashMap::new();
-        for mut answer in answers {
-            let id = answer.to.connection;
-            let member = self.members.get(id).cloned();
-            let is_member = member.is_some();
-            let Some(connection) = member.or_else(|| self.hub.connection(id)) else {
-                continue;
-            };
-            connection.end_command();
-            let asks_for_all =
-                matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
-            if matches!(answer.outcome, Ok(Outcome::State | Outcome::Chat)) && !is_member {
-                // Its join was refused meanwhile.
-                answer.outcome = Err(Refusal::NotJoined);
-            } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
-                && room.grants.is_banned(user)
-                && !is_member
-            {
-                // Banned with the same commit.
-                answer.outcome = Err(Refusal::Banned);
-            } else if asks_for_all {
-                // A list may be a hundred kilobytes, and the commands that ask for it are a hundred
-                // bytes: what one client is sent in one go is bounded like all that waits for it.
-                let sent = whole.entry(id).or_default();
-                if *sent > self.hub.limits.send_queue_bytes {
-                    answer.outcome = over_budget(&answer);
-                }
-                *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
-            }
-            let is_here = is_member || self.lobby.get(id).is_some();
-            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_here {
-                connection.leave(&self.key);
-            }
-            let mut pieces = Vec::with_capacity(2);
-            let mut attached = shown.rendered.attached.iter();
-            let mut newly = || attached.any(|new| new.connection.id == id);
-            let joined = matches!(answer.outcome, Ok(Outcome::Joined { .. }));
-            // A repeated join changes nothing, but who asks for the list gets it.
-            if is_member && joined && !newly() && !shown.spares_list(id) {
-                pieces.extend(list.cloned().map(Piece::Event));
-            }
-            let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
-            pieces.extend(acknowledge(room, view, list, &answer, resumed));
-            if is_member {
-                let extra: &mut Parcel = extras.entry(id).or_default();
-                pieces.into_iter().for_each(|piece| extra.push(piece));
-            } else if !pieces.is_empty() {
-                send_answer(&self.hub, &connection, &Parcel::new(pieces));
-            }
-        }
-        extras
     }
 
     /// One write per member: newcomers the list, the others what happened, each what is theirs.
@@ -466,34 +307,6 @@ impl Fanout {
     }
 }
 
-/// What is answered instead of one more list. A join has taken effect and is not refused.
-fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
-    match &answer.outcome {
-        Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
-        Ok(Outcome::State | Outcome::Chat | Outcome::Done) | Err(_) => Err(Refusal::busy(
-            "You asked for the whole room too often at once",
-        )),
-    }
-}
-
-/// What those are told who come back.
-type Replays = HashMap<ConnectionId, (Resumed, Parcel)>;
-
-/// What goes out with the answers to commands.
-struct Shown<'a> {
-    list: Option<&'a Arc<Message>>,
-    rendered: &'a Rendered,
-    replays: &'a Replays,
-}
-
-impl Shown<'_> {
-    /// Whether this connection is told what it missed instead of the list.
-    fn spares_list(&self, id: ConnectionId) -> bool {
-        let resumed = self.replays.get(&id).map(|(resumed, _)| resumed);
-        matches!(resumed, Some(Resumed::NothingMissed | Resumed::Replayed(_)))
-    }
-}
-
 /// What is told with the list to those who may have missed changes.
 struct Around {
     participants: Parcel,
@@ -519,46 +332,7 @@ impl Around {
     }
 }
 
-fn waits(room: &Room, id: ConnectionId, user: &UserId) -> bool {
-    let waiting = room.lobby().get(user);
-    waiting.is_some_and(|waiting| waiting.holds(id))
-}
-
-/// The pieces that answer one command.
-fn acknowledge(
-    room: &Room,
-    view: &mut View,
-    list: Option<&Arc<Message>>,
-    answer: &Answer,
-    resumed: Option<Resumed>,
-) -> Vec<Piece> {
-    let outcome = match &answer.outcome {
-        Ok(outcome) => outcome,
-        Err(refusal) => return refused(answer.to, refusal),
-    };
-    let list = list.map_or("[]", |list| &*list.payload);
-    let mut pieces = Vec::with_capacity(2);
-    let payload = match outcome {
-        Outcome::Done => delta::done_ack(answer.rev),
-        Outcome::State => delta::room_ack(room, list),
-        Outcome::Joined { user, .. } if room.lobby().get(user).is_some() => {
-            delta::waiting_ack(room, user)
-        }
-        Outcome::Joined { user, .. } => delta::joined_ack(view, room, list, user, resumed),
-        Outcome::Chat => {
-            let history = delta::history(room);
-            let payload = delta::chat_ack(answer.rev, &history);
-            pieces.push(Piece::Event(Arc::new(delta::history_event(history))));
-            payload
-        }
-    };
-    if let Some(id) = answer.to.ack {
-        pieces.push(Piece::Ack { id, payload });
-    }
-    pieces
-}
-
-fn deliver(
+pub(super) fn deliver(
     hub: &Arc<Hub>,
     connection: &Arc<Connection>,
     events: &[&Parcel],
@@ -574,7 +348,7 @@ fn deliver(
 
 /// Last words. They are never repeated: who could not be told is cut off, so that its client does not
 /// show a room that it is no longer in.
-fn part(hub: &Arc<Hub>, connection: &Arc<Connection>, words: &Parcel) {
+pub(super) fn part(hub: &Arc<Hub>, connection: &Arc<Connection>, words: &Parcel) {
     match connection.deliver(&[words], None) {
         Delivered::Ok => {}
         Delivered::Waiting => hub.pump(connection),
@@ -592,10 +366,4 @@ fn list_event(list: String) -> Arc<Message> {
         name: server::EXISTING_PARTICIPANTS,
         payload: list,
     })
-}
-
-fn needs_list(rendered: &Rendered, answers: &[Answer]) -> bool {
-    let asked =
-        |answer: &Answer| matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
-    !rendered.attached.is_empty() || answers.iter().any(asked)
 }

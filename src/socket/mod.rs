@@ -6,6 +6,7 @@
 
 mod abandoned;
 mod admission;
+mod answering;
 pub mod connection;
 pub mod door;
 pub mod expiry;
@@ -20,4 +21,5 @@ pub mod polling;
 pub mod query;
 mod sorting;
 pub mod upgrade;
+mod waiting;
 pub mod wire;

@@ -1,22 +1,33 @@
-// A node is killed in the middle of it: the lobby, and what moderators had decided.
+// A node is killed while people wait: nobody loses a place, nobody is let in twice or by chance.
 import assert from 'node:assert/strict';
 import { agree } from './lib/agreement.mjs';
-import { ban, expectBanned, unban } from './lib/bans.mjs';
-import { admitted, arrivals, outcome, queueBecomes, queueOf } from './lib/doors-of-rooms.mjs';
-import { expectParticipant, ids } from './lib/expect.mjs';
-import { PATIENT, lined, noticed, placed, standing, threeNodes } from './lib/killing.mjs';
+import { admitted, arrivals, outcome, queueBecomes } from './lib/doors-of-rooms.mjs';
+import { PATIENT, lined, mayNotice, standing, threeNodes } from './lib/killing.mjs';
 import { knock } from './lib/knocks.mjs';
-import { AUDIO, VIDEO } from './lib/media.mjs';
-import { comeBack } from './lib/resuming.mjs';
-import { keepSecret } from './lib/secrets.mjs';
 import { appoint } from './lib/spread.mjs';
 
-const PASSCODE = 'open-sesame-7';
-keepSecret(PASSCODE);
-
 const times = (user, event) => user.heard(event).length;
-/** In some rounds the others know already that the node is dead when people come back from it. */
-const mayNotice = (round, ...what) => (round % 2 === 1 ? noticed(...what) : undefined);
+const MODERATORS = ['ann', 'bob', 'cora'];
+/** Who came in out of the queue, in order, as this one heard of it. */
+const entered = (user) => arrivals(user).filter((id) => !MODERATORS.includes(id));
+
+/** When to kill, from before the command is read to after it was answered. */
+const MOMENTS = [
+  (send) => send(),
+  (send, { bob }) => Promise.all([bob.settle(), send()]),
+  async (send, { cora }) => {
+    send();
+    await cora.settle();
+  },
+  async (send, { cora }) => {
+    send();
+    await cora.until(() => entered(cora).includes('cy'), 'Cy to enter');
+  },
+  async (send, { bob }) => {
+    send();
+    for (let i = 0; i < 4; i += 1) await bob.settle();
+  },
+];
 
 threeNodes('a lobby', { settings: PATIENT }, (scenario) => {
   scenario('keeps the places of those whose node was killed, and its moderators see them', async (stage, nodes, round) => {
@@ -43,7 +54,7 @@ threeNodes('a lobby', { settings: PATIENT }, (scenario) => {
     for (const user of [dee, fay, ian, ...Object.values(back)]) await admitted(user, 'Cora');
     await agree([ann, cora, dee, fay, ian, ...Object.values(back)]);
     assert.deepEqual(await standing(nodes, roomId), { people: ['ann', 'cora', ...Object.keys(queue), 'ian'], waiting: [] });
-    assert.deepEqual(arrivals(ann), [...Object.keys(queue), 'ian']);
+    assert.deepEqual(entered(ann), [...Object.keys(queue), 'ian']);
   });
 
   scenario('goes on with the moderator who survives, and with the one who comes back', async (stage, nodes, round) => {
@@ -64,8 +75,40 @@ threeNodes('a lobby', { settings: PATIENT }, (scenario) => {
       assert.ok(user.heard('lobby-waiting').every(({ moderatorPresent }) => moderatorPresent), `${user.id} was not alone`);
     }
     await agree([back, cora, bob, cy, dee, eve, fay]);
-    assert.deepEqual(arrivals(bob), ['dee', 'cy', 'eve', 'fay']);
+    assert.deepEqual(entered(bob), ['dee', 'cy', 'eve', 'fay']);
     await bob.noMore('host-vacant');
+  });
+
+  scenario('is kept when all nodes are killed and started again', async (stage, nodes, round) => {
+    const { roomId } = await lined(stage, nodes, { ann: 0, cora: 2 }, { cy: 1, dee: 2, eve: 0 });
+    for (const i of [0, 1, 2]) await nodes.kill(i);
+    await nodes.mend();
+    await mayNotice(round, nodes, roomId, 'ann', 'cora', 'cy', 'dee', 'eve');
+    const back = [];
+    for (const [i, id] of ['eve', 'dee', 'cy'].entries()) back.push(await knock(stage, id, roomId, nodes.at(i + round)));
+    const positions = back.map((user) => user.heard('lobby-waiting').at(-1).position);
+    assert.deepEqual(positions, [3, 2, 1]);
+    const ann = await stage.joined('ann', roomId, nodes.at(round));
+    await queueBecomes(ann, 'cy', 'dee', 'eve');
+    await ann.ok('admit-all');
+    for (const user of back) await admitted(user, 'Ann');
+    await agree([ann, ...back]);
+    assert.deepEqual(entered(ann), ['cy', 'dee', 'eve']);
+  });
+
+  scenario('hears of an end that was acked, though the host’s node was killed', async (stage, nodes) => {
+    const { roomId, ann, bob, cy, dee } = await lined(stage, nodes, { ann: 0, bob: 1 }, { cy: 2, dee: 0 });
+    await ann.ok('end-meeting');
+    await nodes.kill(0);
+    for (const user of [bob, cy]) {
+      assert.equal((await user.next('meeting-ended')).reason, 'ended-by-host');
+      await user.noMore('meeting-ended');
+    }
+    await nodes.mend();
+    for (const [i, id] of ['ann', 'bob', 'dee'].entries()) {
+      assert.equal(await outcome(await stage.user(id, nodes.at(i)), roomId), 'meeting-ended');
+    }
+    assert.equal(times(dee, 'existing-participants'), 0);
   });
 
   scenario('is decided about while the waiting are away with their node', async (stage, nodes, round) => {
@@ -104,23 +147,22 @@ threeNodes('a lobby', { settings: PATIENT }, (scenario) => {
     const everyone = [cora, bob, dee, eve, gil, ...back];
     await agree(everyone);
     assert.deepEqual(await standing(nodes, roomId), { people: ['ann', 'cora', 'bob', ...Object.keys(queue)], waiting: [] });
-    for (const user of [cora, bob]) assert.deepEqual(arrivals(user), Object.keys(queue));
+    for (const user of [cora, bob]) assert.deepEqual(entered(user), Object.keys(queue));
     for (const user of [dee, eve, gil]) {
       assert.deepEqual([times(user, 'lobby-admitted'), times(user, 'existing-participants')], [1, 1]);
     }
   });
 
-  // Killed later and later, until the answer has come first.
   for (const [event, payload] of [['admit-participant', { participantId: 'cy' }], ['admit-all', {}]]) {
     scenario(`has decided or not when ${event} was not acked, and it can be repeated`, async (stage, nodes, round) => {
-      const { roomId, ann, cora, bob, cy, eve } = await lined(stage, nodes, { ann: 0, cora: 1, bob: 2 }, { cy: 1, dee: 0, eve: 2 });
+      const all = await lined(stage, nodes, { ann: 0, cora: 1, bob: 2 }, { cy: 1, dee: 0, eve: 2 });
+      const { roomId, ann, cora, bob, cy, eve } = all;
       await appoint(ann, 'cohost', cora);
       await queueBecomes(cora, 'cy', 'dee', 'eve');
-      ann.emit(event, { roomId, ...payload }, () => {});
-      for (let i = 0; i < round; i += 1) await bob.settle();
+      await MOMENTS[round % MOMENTS.length](() => ann.emit(event, { roomId, ...payload }), all);
       await nodes.kill(0);
       const { people, waiting } = await standing(nodes, roomId);
-      assert.deepEqual(ids([...people, ...waiting].map((id) => ({ id }))), ['ann', 'bob', 'cora', 'cy', 'dee', 'eve']);
+      assert.deepEqual([...people, ...waiting].sort(), ['ann', 'bob', 'cora', 'cy', 'dee', 'eve']);
       if (waiting.includes('cy')) assert.deepEqual(waiting, ['cy', 'dee', 'eve']);
       else assert.deepEqual(waiting, event === 'admit-all' ? [] : ['dee', 'eve']);
       // The same again by herself, or by another.
@@ -129,20 +171,20 @@ threeNodes('a lobby', { settings: PATIENT }, (scenario) => {
       const wasFirst = round % 2 === 0 || event === 'admit-all' || waiting.includes('cy');
       if (wasFirst) assert.equal(reply.ok, true, JSON.stringify(reply));
       else assert.equal((await cora.expectRefusal(event, reply, 'already-decided')).decidedBy, 'Ann');
-      const entered = event === 'admit-all' ? [cy, eve] : [cy];
-      for (const user of entered) await admitted(user);
-      await agree([cora, bob, ...entered]);
+      const inside = event === 'admit-all' ? [cy, eve] : [cy];
+      for (const user of inside) await admitted(user);
+      await agree([cora, bob, ...inside]);
       const left = event === 'admit-all' ? [] : ['dee', 'eve'];
       assert.deepEqual((await standing(nodes, roomId)).waiting, left);
       await queueBecomes(cora, ...left);
       for (const user of [cora, bob]) {
-        assert.deepEqual(arrivals(user), event === 'admit-all' ? ['cy', 'dee', 'eve'] : ['cy'], `heard by ${user.id}`);
+        assert.deepEqual(entered(user), event === 'admit-all' ? ['cy', 'dee', 'eve'] : ['cy'], `heard by ${user.id}`);
       }
-      for (const user of entered) {
+      for (const user of inside) {
         assert.deepEqual([times(user, 'lobby-admitted'), times(user, 'existing-participants')], [1, 1]);
       }
       if (event !== 'admit-all') await eve.noMore('lobby-admitted');
-    }, 8);
+    }, 2 * MOMENTS.length);
   }
 });
 
@@ -163,59 +205,3 @@ threeNodes('a lobby whose people do not all come back', {
     await agree([ann, cora]);
   });
 });
-
-/** Ann moderates at the first node, Bob is the target at the second, Wim sees it at the third. */
-const KILLED = { 'the moderator’s node': 0, 'the target’s node': 1, 'a third node': 2 };
-
-threeNodes('what was acked', { settings: PATIENT, rounds: 2 }, (scenario) => {
-  for (const [which, victim] of Object.entries(KILLED)) {
-    const survivors = (people) => Object.values(people).filter((_, i) => i !== victim);
-
-    scenario(`a ban, when ${which} is killed`, async (stage, nodes) => {
-      const { roomId, ann, bob, wim } = await placed(stage, nodes, { ann: 0, bob: 1, wim: 2 });
-      await ban(ann, 'bob');
-      await ban(ann, 'zoe');
-      await ban(ann, 'yve');
-      await unban(ann, 'yve');
-      await nodes.kill(victim);
-      if (victim !== 1) assert.equal((await bob.next('kicked-from-room')).reason, 'banned');
-      const back = await comeBack(stage, bob, nodes.elsewhere());
-      await back.expectRefusal('join-room', back.joinReply, 'banned');
-      await agree(survivors({ ann, bob, wim }).filter((user) => user !== bob));
-      const dead = nodes.server(victim);
-      await nodes.mend();
-      assert.ok(nodes.living.some(({ url }) => url === dead.url));
-      for (const node of nodes.living) {
-        for (const id of ['bob', 'zoe']) await expectBanned(stage, id, roomId, node);
-      }
-      await stage.joined('yve', roomId, nodes.at(victim));
-      assert.deepEqual((await standing(nodes, roomId)).people, ['ann', 'wim', 'yve']);
-    });
-
-    scenario(`a mute, when ${which} is killed`, async (stage, nodes, round) => {
-      const { roomId, ann, bob, wim } = await placed(stage, nodes, { ann: 0, bob: 1, wim: 2 });
-      const on = { ...AUDIO.on, ...VIDEO.on };
-      await bob.ok('update-my-state', on);
-      for (const { kind } of [AUDIO, VIDEO]) await ann.ok('mute-participant', { participantId: 'bob', kind });
-      const [witness] = survivors({ ann, bob: wim, wim });
-      // He may have left, too.
-      if (round % 2 === 1) await bob.ok('leave-room');
-      await nodes.kill(victim);
-      const off = { ...AUDIO.off, ...VIDEO.off };
-      const back = await stage.joined('bob', roomId, { ...nodes.elsewhere(1), join: on });
-      expectParticipant(back.joinReply.participant, off);
-      for (const { kind } of [AUDIO, VIDEO]) {
-        const notice = await back.next('force-mute', (it) => it.kind === kind);
-        assert.equal(notice.by, 'Host');
-      }
-      await agree([witness, back]);
-      expectParticipant(witness.seen('bob'), off);
-      const heard = JSON.stringify(witness.log.entries.slice(witness.log.entries.findIndex(isMute)));
-      assert.ok(!/"is(AudioMuted|VideoPaused)":false/.test(heard.replaceAll(/"event":"existing[^]*?\]\]/g, '')) , heard);
-      await back.ok('update-my-state', on);
-      await witness.until(() => !witness.seen('bob').isAudioMuted, 'Bob to be heard');
-    });
-  }
-});
-
-const isMute = ({ event, args: [payload] }) => event === 'participant-updated' && payload.updates.isAudioMuted === true;

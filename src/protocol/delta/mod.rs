@@ -4,8 +4,11 @@
 mod acks;
 mod chat;
 mod commands;
+mod lobby;
+mod notices;
 mod parse;
 mod queue;
+mod recall;
 mod render;
 mod session;
 mod view;
@@ -15,8 +18,10 @@ pub use acks::{
     waiting_ack,
 };
 pub use chat::{history, history_event};
+pub use notices::{doors, lobby, sent_away};
 pub use parse::parse;
 pub use queue::waiting;
-pub use render::{Attached, Rendered, doors, lobby, recall, render, sent_away};
+pub use recall::recall;
+pub use render::{Attached, Rendered, render};
 pub use session::{refreshed_ack, token_expiring};
 pub use view::View;

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
+use super::chat;
 use super::view::{self, View};
-use super::{chat, queue};
 use crate::domain::id::{ConnectionId, Revision, UserId};
 use crate::domain::participant::{Connection, MediaChanges, MediaKind, Participant, Profile};
 use crate::domain::role::{Role, Roles};
-use crate::domain::room::{
-    Actor, By, Commit, DismissalKind, EndCause, Event, HostChangeCause, LeaveReason, Room,
-};
+use crate::domain::room::{Actor, By, Commit, EndCause, Event, HostChangeCause, LeaveReason, Room};
 use crate::protocol::json;
 use crate::protocol::message::{Audience, Line, Message};
 use crate::protocol::names::server;
@@ -73,87 +71,20 @@ pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
     rendering.out
 }
 
-/// Renders commits again that led to `room`, from the first one on after which they tell by themselves
-/// all that members were told.
-#[must_use]
-pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)> {
-    let cut = commits
-        .iter()
-        .rposition(|commit| !commit.events.iter().all(tells_all));
-    let commits = commits.get(cut.map_or(0, |at| at.saturating_add(1))..);
-    let commits = commits.unwrap_or_default();
-    let events: Vec<Event> = commits.iter().flat_map(|it| it.events.clone()).collect();
-    let mut view = View::before(room, &events);
-    let mut later = &events[..];
-    let mut recalled = Vec::with_capacity(commits.len());
-    for commit in commits {
-        let mut rendering = Rendering {
-            view: &mut view,
-            room,
-            rev: commit.rev,
-            out: Rendered::default(),
-            roles_unclear: false,
-            queue_changed: false,
-        };
-        for event in &commit.events {
-            later = later.get(1..).unwrap_or_default();
-            rendering.event(event, later);
-        }
-        recalled.push((commit.rev, rendering.out));
-    }
-    recalled
-}
-
-/// Whether what members are told of it depends on nothing but the event, and roles that other such
-/// events change.
-const fn tells_all(event: &Event) -> bool {
-    match event {
-        Event::ParticipantJoined { .. }
-        | Event::ConnectionAttached { .. }
-        | Event::ConnectionDetached { .. }
-        | Event::ConnectionLost { .. }
-        | Event::ProfileChanged { .. }
-        | Event::MediaChanged { .. }
-        | Event::ParticipantLeft { .. }
-        | Event::Removed { .. }
-        | Event::BanChanged { .. }
-        | Event::Muted { .. }
-        | Event::UnmuteAsked { .. }
-        | Event::Signalled { .. }
-        | Event::MessageSent { .. }
-        | Event::EndingSoon { .. }
-        | Event::AbsentForgotten { .. }
-        | Event::LockoutLifted { .. }
-        | Event::RoleGranted { .. }
-        | Event::RoleRevoked { .. }
-        | Event::RoleAffirmed { .. } => true,
-        Event::PasscodeFailed { lockout, .. } => lockout.is_none(),
-        Event::MeetingClaimed { .. }
-        | Event::MeetingAdopted { .. }
-        | Event::GrantsRestored { .. }
-        | Event::LobbyEntered { .. }
-        | Event::LobbyLeft { .. }
-        | Event::Admitted { .. }
-        | Event::Denied { .. }
-        | Event::HostVacated { .. }
-        | Event::HostChanged { .. }
-        | Event::MeetingEnded { .. } => false,
-    }
-}
-
-struct Rendering<'a> {
-    view: &'a mut View,
-    room: &'a Room,
-    rev: Revision,
-    out: Rendered,
+/// A commit on its way to the members.
+pub(super) struct Rendering<'a> {
+    pub(super) view: &'a mut View,
+    pub(super) room: &'a Room,
+    pub(super) rev: Revision,
+    pub(super) out: Rendered,
     /// Something may have changed the roles of people whom the event does not name.
-    roles_unclear: bool,
+    pub(super) roles_unclear: bool,
     /// Who waits in the lobby, or as whom.
-    queue_changed: bool,
+    pub(super) queue_changed: bool,
 }
 
 impl Rendering<'_> {
-    fn event(&mut self, event: &Event, later: &[Event]) {
+    pub(super) fn event(&mut self, event: &Event, later: &[Event]) {
         match event {
             Event::ParticipantJoined { participant } => {
                 self.attached(participant);
@@ -236,7 +167,7 @@ impl Rendering<'_> {
         }
     }
 
-    fn attached(&mut self, participant: &Participant) {
+    pub(super) fn attached(&mut self, participant: &Participant) {
         let user = &participant.user;
         let new = participant.connections.iter().map(|connection| Attached {
             connection: *connection,
@@ -287,53 +218,6 @@ impl Rendering<'_> {
         self.out.attached.retain(other);
         self.out.waiting.retain(other);
         self.out.detached.push(connection);
-    }
-
-    fn lobby(&mut self, event: &Event, later: &[Event]) {
-        self.queue_changed = true;
-        if let Event::LobbyEntered { participant } = event {
-            let user = &participant.user;
-            self.view.wait(user);
-            self.out.waited.retain(|waited| waited != user);
-            let new = participant.connections.iter().map(|connection| Attached {
-                connection: *connection,
-                user: user.clone(),
-            });
-            self.out.waiting.extend(new);
-        } else if let Event::LobbyLeft { user, .. } = event {
-            self.waits_no_longer(user);
-        } else if let Event::Denied { user, by, .. } = event {
-            let mut body = String::from("{\"by\":");
-            json::string(&mut body, by.display());
-            body.push('}');
-            self.line(Audience::Waiting(user.clone()), server::LOBBY_DENIED, body);
-            self.waits_no_longer(user);
-        } else if let Event::Admitted { user, by, .. } = event {
-            let mut body = format!("{{\"roomId\":\"{}\",\"by\":", self.room.key.room);
-            json::string(&mut body, by.display());
-            body.push('}');
-            self.line(
-                Audience::Waiting(user.clone()),
-                server::LOBBY_ADMITTED,
-                body,
-            );
-            self.waits_no_longer(user);
-            self.admitted(user, later);
-        }
-    }
-
-    fn waits_no_longer(&mut self, user: &UserId) {
-        self.view.wait_no_longer(user);
-        self.out.waiting.retain(|waiting| waiting.user != *user);
-        self.out.waited.push(user.clone());
-    }
-
-    /// From the lobby into the room. Whoever has left it again with the same commit was never in it.
-    fn admitted(&mut self, user: &UserId, later: &[Event]) {
-        if let Some(participant) = self.room.participant(user).cloned() {
-            self.attached(&participant);
-            self.joined(&participant, later);
-        }
     }
 
     fn removed(&mut self, user: &UserId, banned: bool, by: &By) {
@@ -409,44 +293,6 @@ impl Rendering<'_> {
         self.line(Audience::Room, server::ROOM_UPDATED, payload);
     }
 
-    /// Tells who waits where they are, and who decides who waits.
-    fn tell_queue(&mut self, moderators_before: &[UserId]) {
-        if self.room.lobby().is_empty() && !self.queue_changed {
-            return;
-        }
-        let present = self.room.has_moderator();
-        for (at, waiting) in (1..).zip(self.room.lobby().iter()) {
-            if self.view.show_place(&waiting.user, at, present) {
-                let payload = format!("{{{}}}", queue::position(at, present));
-                let audience = Audience::Waiting(waiting.user.clone());
-                self.line(audience, server::LOBBY_WAITING, payload);
-            }
-        }
-        let newly = |user: &UserId| {
-            let came = self.out.attached.iter().any(|new| new.user == *user);
-            came || moderators_before.binary_search(user).is_err()
-        };
-        let told: Vec<UserId> = self
-            .room
-            .participants()
-            .map(|participant| &participant.user)
-            .filter(|user| self.room.rank_of(user).is_moderator())
-            .filter(|user| self.queue_changed || newly(user))
-            .cloned()
-            .collect();
-        if told.is_empty() {
-            return;
-        }
-        let message = Arc::new(Message {
-            name: server::LOBBY_UPDATED,
-            payload: queue::list(self.room),
-        });
-        for user in told {
-            let line = Line::new(Audience::User(user), message.clone());
-            self.out.lines.push(line);
-        }
-    }
-
     fn moderators_line(&mut self, name: &'static str, payload: String) {
         let message = Arc::new(Message { name, payload });
         for participant in self.room.participants() {
@@ -458,13 +304,13 @@ impl Rendering<'_> {
         }
     }
 
-    fn line(&mut self, audience: Audience, name: &'static str, payload: String) {
+    pub(super) fn line(&mut self, audience: Audience, name: &'static str, payload: String) {
         let message = Arc::new(Message { name, payload });
         self.out.lines.push(Line::new(audience, message));
     }
 
     /// `{body,"rev":n}`.
-    fn object(&self, body: &str) -> String {
+    pub(super) fn object(&self, body: &str) -> String {
         let mut out = String::with_capacity(body.len().saturating_add(32));
         out.push('{');
         out.push_str(body);
@@ -474,7 +320,7 @@ impl Rendering<'_> {
     }
 
     /// Tells of a newcomer as they were when they came, whatever the commit holds after that.
-    fn joined(&mut self, participant: &Participant, later: &[Event]) {
+    pub(super) fn joined(&mut self, participant: &Participant, later: &[Event]) {
         let user = &participant.user;
         let roles = roles_before(self.room.roles_of(user), user, later);
         let entry = view::write(participant, roles);
@@ -649,54 +495,11 @@ fn kind_and_by(kind: MediaKind, by: &By) -> String {
     body
 }
 
-fn kick(by: &str, reason: LeaveReason) -> String {
+pub(super) fn kick(by: &str, reason: LeaveReason) -> String {
     let mut body = String::from("\"by\":");
     json::string(&mut body, by);
     body.push_str(&format!(",\"reason\":\"{}\"", reason.as_str()));
     body
-}
-
-/// Lock, lobby, passcode and seats, for somebody who may have missed changes of them.
-#[must_use]
-pub fn doors(room: &Room) -> Message {
-    let mut payload = format!("{{\"updates\":{{{}}},\"by\":\"Host\"", View::doors(room));
-    json::number(&mut payload, "rev", room.rev);
-    payload.push('}');
-    Message {
-        name: server::ROOM_UPDATED,
-        payload,
-    }
-}
-
-/// Who waits in the lobby, for a moderator who may have missed changes of it.
-#[must_use]
-pub fn lobby(room: &Room) -> Message {
-    Message {
-        name: server::LOBBY_UPDATED,
-        payload: queue::list(room),
-    }
-}
-
-/// The last word to somebody who was sent away, when it comes from elsewhere than its commit.
-#[must_use]
-pub fn sent_away(by: &str, kind: DismissalKind) -> Message {
-    let (name, payload) = match kind {
-        DismissalKind::Denied => {
-            let mut payload = String::from("{\"by\":");
-            json::string(&mut payload, by);
-            payload.push('}');
-            (server::LOBBY_DENIED, payload)
-        }
-        DismissalKind::Kicked => (
-            server::KICKED_FROM_ROOM,
-            format!("{{{}}}", kick(by, LeaveReason::Kicked)),
-        ),
-        DismissalKind::Banned => (
-            server::KICKED_FROM_ROOM,
-            format!("{{{}}}", kick(by, LeaveReason::Banned)),
-        ),
-    };
-    Message { name, payload }
 }
 
 fn media_updates(changes: &MediaChanges) -> String {

@@ -6,7 +6,7 @@ import { api } from './api.mjs';
 import { ONE } from './clients.mjs';
 import { queueBecomes } from './doors-of-rooms.mjs';
 import { knock } from './knocks.mjs';
-import { eventually } from './log.mjs';
+import { bePatient, eventually } from './log.mjs';
 import { RedisServers, until } from './redis.mjs';
 import { Server } from './server.mjs';
 import { perform } from './stage.mjs';
@@ -14,6 +14,9 @@ import { perform } from './stage.mjs';
 const COUNT = 3;
 /** After this long the others know. */
 const LEASE_MS = 1_500;
+
+// When most nodes are dead, that is believed only after three leases.
+bePatient(20_000);
 
 /** Long enough that nobody is given up. */
 export const PATIENT = { PRESENCE__LEAVE_AFTER_LOST_MS: 60_000, PRESENCE__LEAVE_AFTER_CLOSE_MS: 60_000 };
@@ -139,6 +142,11 @@ export function noticed(nodes, roomId, ...ids) {
     const lost = [...people, ...waiting].filter(({ isReconnecting }) => isReconnecting).map(({ id }) => id);
     return ids.every((id) => lost.includes(id));
   }, `${ids} to be reconnecting`);
+}
+
+/** In every other round the others know already when people come back from their dead node. */
+export function mayNotice(round, nodes, roomId, ...ids) {
+  return round % 2 === 1 ? noticed(nodes, roomId, ...ids) : undefined;
 }
 
 /** The ids of who is in and of who waits, in order: the same at every node that lives. */

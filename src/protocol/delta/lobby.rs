@@ -1,0 +1,100 @@
+//! What happens in the lobby, told to who waits and to who decides; to nobody else.
+
+use std::sync::Arc;
+
+use super::queue;
+use super::render::{Attached, Rendering};
+use crate::domain::id::UserId;
+use crate::domain::room::Event;
+use crate::protocol::json;
+use crate::protocol::message::{Audience, Line, Message};
+use crate::protocol::names::server;
+
+impl Rendering<'_> {
+    pub(super) fn lobby(&mut self, event: &Event, later: &[Event]) {
+        self.queue_changed = true;
+        if let Event::LobbyEntered { participant } = event {
+            let user = &participant.user;
+            self.view.wait(user);
+            self.out.waited.retain(|waited| waited != user);
+            let new = participant.connections.iter().map(|connection| Attached {
+                connection: *connection,
+                user: user.clone(),
+            });
+            self.out.waiting.extend(new);
+        } else if let Event::LobbyLeft { user, .. } = event {
+            self.waits_no_longer(user);
+        } else if let Event::Denied { user, by, .. } = event {
+            let mut body = String::from("{\"by\":");
+            json::string(&mut body, by.display());
+            body.push('}');
+            self.line(Audience::Waiting(user.clone()), server::LOBBY_DENIED, body);
+            self.waits_no_longer(user);
+        } else if let Event::Admitted { user, by, .. } = event {
+            // They get no other acknowledgement that they are in: with epoch and rev they can come back.
+            let mut body = format!("\"roomId\":\"{}\",\"by\":", self.room.key.room);
+            json::string(&mut body, by.display());
+            body.push_str(&format!(",\"epoch\":\"{:016x}\"", self.room.epoch.0));
+            let body = self.object(&body);
+            self.line(
+                Audience::Waiting(user.clone()),
+                server::LOBBY_ADMITTED,
+                body,
+            );
+            self.waits_no_longer(user);
+            self.admitted(user, later);
+        }
+    }
+
+    fn waits_no_longer(&mut self, user: &UserId) {
+        self.view.wait_no_longer(user);
+        self.out.waiting.retain(|waiting| waiting.user != *user);
+        self.out.waited.push(user.clone());
+    }
+
+    /// From the lobby into the room. Whoever has left it again with the same commit was never in it.
+    fn admitted(&mut self, user: &UserId, later: &[Event]) {
+        if let Some(participant) = self.room.participant(user).cloned() {
+            self.attached(&participant);
+            self.joined(&participant, later);
+        }
+    }
+
+    /// Tells who waits where they are, and who decides who waits.
+    pub(super) fn tell_queue(&mut self, moderators_before: &[UserId]) {
+        if self.room.lobby().is_empty() && !self.queue_changed {
+            return;
+        }
+        let present = self.room.has_moderator();
+        for (at, waiting) in (1..).zip(self.room.lobby().iter()) {
+            if self.view.show_place(&waiting.user, at, present) {
+                let payload = format!("{{{}}}", queue::position(at, present));
+                let audience = Audience::Waiting(waiting.user.clone());
+                self.line(audience, server::LOBBY_WAITING, payload);
+            }
+        }
+        let newly = |user: &UserId| {
+            let came = self.out.attached.iter().any(|new| new.user == *user);
+            came || moderators_before.binary_search(user).is_err()
+        };
+        let told: Vec<UserId> = self
+            .room
+            .participants()
+            .map(|participant| &participant.user)
+            .filter(|user| self.room.rank_of(user).is_moderator())
+            .filter(|user| self.queue_changed || newly(user))
+            .cloned()
+            .collect();
+        if told.is_empty() {
+            return;
+        }
+        let message = Arc::new(Message {
+            name: server::LOBBY_UPDATED,
+            payload: queue::list(self.room),
+        });
+        for user in told {
+            let line = Line::new(Audience::User(user), message.clone());
+            self.out.lines.push(line);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Commits that nobody here was told of when they happened, told again to who comes back.
+
+use std::sync::Arc;
+
+use super::render::{Rendered, Rendering};
+use super::view::View;
+use crate::domain::id::Revision;
+use crate::domain::room::{Commit, Event, Room};
+
+/// Renders commits again that led to `room`, from the first one on after which they tell by themselves
+/// all that members were told.
+#[must_use]
+pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)> {
+    let cut = commits
+        .iter()
+        .rposition(|commit| !commit.events.iter().all(tells_all));
+    let commits = commits.get(cut.map_or(0, |at| at.saturating_add(1))..);
+    let commits = commits.unwrap_or_default();
+    let events: Vec<Event> = commits.iter().flat_map(|it| it.events.clone()).collect();
+    let mut view = View::before(room, &events);
+    let mut later = &events[..];
+    let mut recalled = Vec::with_capacity(commits.len());
+    for commit in commits {
+        let mut rendering = Rendering {
+            view: &mut view,
+            room,
+            rev: commit.rev,
+            out: Rendered::default(),
+            roles_unclear: false,
+            queue_changed: false,
+        };
+        for event in &commit.events {
+            later = later.get(1..).unwrap_or_default();
+            rendering.event(event, later);
+        }
+        recalled.push((commit.rev, rendering.out));
+    }
+    recalled
+}
+
+/// Whether what members are told of it depends on nothing but the event, and roles that other such
+/// events change.
+const fn tells_all(event: &Event) -> bool {
+    match event {
+        Event::ParticipantJoined { .. }
+        | Event::ConnectionAttached { .. }
+        | Event::ConnectionDetached { .. }
+        | Event::ConnectionLost { .. }
+        | Event::ProfileChanged { .. }
+        | Event::MediaChanged { .. }
+        | Event::ParticipantLeft { .. }
+        | Event::Removed { .. }
+        | Event::BanChanged { .. }
+        | Event::Muted { .. }
+        | Event::UnmuteAsked { .. }
+        | Event::Signalled { .. }
+        | Event::MessageSent { .. }
+        | Event::EndingSoon { .. }
+        | Event::AbsentForgotten { .. }
+        | Event::LockoutLifted { .. }
+        | Event::RoleGranted { .. }
+        | Event::RoleRevoked { .. }
+        | Event::RoleAffirmed { .. } => true,
+        Event::PasscodeFailed { lockout, .. } => lockout.is_none(),
+        Event::MeetingClaimed { .. }
+        | Event::MeetingAdopted { .. }
+        | Event::GrantsRestored { .. }
+        | Event::LobbyEntered { .. }
+        | Event::LobbyLeft { .. }
+        | Event::Admitted { .. }
+        | Event::Denied { .. }
+        | Event::HostVacated { .. }
+        | Event::HostChanged { .. }
+        | Event::MeetingEnded { .. } => false,
+    }
+}

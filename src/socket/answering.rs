@@ -1,0 +1,192 @@
+//! What becomes of the answers to commands: who is told what, and in whose stead a replay comes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::fanout::{Fanout, send_answer};
+use super::inbound::refused;
+use super::parcel::{Parcel, Piece};
+use super::sorting::Extras;
+use super::waiting::waits;
+use crate::domain::id::ConnectionId;
+use crate::domain::refusal::{Kind, Refusal};
+use crate::domain::room::Room;
+use crate::engine::reply::{Answer, Outcome};
+use crate::protocol::delta::{self, Rendered, Resumed, View};
+use crate::protocol::message::Message;
+use crate::protocol::names::client;
+
+impl Fanout {
+    /// What a command's outcome means for who is where, and for how often one may join.
+    pub(super) fn note_outcome(&mut self, room: &Room, answer: &Answer) {
+        let id = answer.to.connection;
+        if let Err(refusal) = &answer.outcome
+            && refusal.kind() == Kind::Unavailable
+            && answer.to.event == client::JOIN_ROOM
+        {
+            self.hub.forgive_join_of(id);
+        }
+        if answer.outcome == Err(Refusal::WrongPasscode) {
+            self.hub.note_wrong_passcode(id, &self.key);
+        }
+        let Ok(Outcome::Joined { user, returned }) = &answer.outcome else {
+            return;
+        };
+        if *returned {
+            self.hub.forgive_join(&self.key.tenant, user);
+        }
+        // A repeated join, of which the first was never answered.
+        if room.participant(user).is_some_and(|p| p.holds(id)) {
+            self.enlist_one(id, user);
+        } else if waits(room, id, user) && self.lobby.get(id).is_none() {
+            self.let_wait(id, user);
+        }
+    }
+
+    /// What those are told who come back and say what they have seen.
+    pub(super) fn replays(&self, room: &Room, answers: &[Answer]) -> Replays {
+        let mut replays = Replays::new();
+        for answer in answers {
+            let id = answer.to.connection;
+            if let Ok(Outcome::Joined { user, returned }) = &answer.outcome
+                && let Some(seen) = answer.to.seen
+                && self.members.get(id).is_some()
+            {
+                replays.insert(id, self.past.since(room, user, seen, *returned));
+            }
+        }
+        replays
+    }
+
+    /// What each member is answered; who is not a member is answered at once.
+    pub(super) fn answers(
+        &self,
+        room: &Room,
+        view: &mut View,
+        shown: &Shown<'_>,
+        answers: Vec<Answer>,
+    ) -> Extras {
+        let list = shown.list;
+        let mut extras = Extras::new();
+        let mut whole: HashMap<ConnectionId, usize> = HashMap::new();
+        for mut answer in answers {
+            let id = answer.to.connection;
+            let member = self.members.get(id).cloned();
+            let is_member = member.is_some();
+            let Some(connection) = member.or_else(|| self.hub.connection(id)) else {
+                continue;
+            };
+            connection.end_command();
+            let asks_for_all =
+                matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
+            if matches!(answer.outcome, Ok(Outcome::State | Outcome::Chat)) && !is_member {
+                // Its join was refused meanwhile.
+                answer.outcome = Err(Refusal::NotJoined);
+            } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
+                && room.grants.is_banned(user)
+                && !is_member
+            {
+                // Banned with the same commit.
+                answer.outcome = Err(Refusal::Banned);
+            } else if asks_for_all {
+                // A list may be a hundred kilobytes, and the commands that ask for it are a hundred
+                // bytes: what one client is sent in one go is bounded like all that waits for it.
+                let sent = whole.entry(id).or_default();
+                if *sent > self.hub.limits.send_queue_bytes {
+                    answer.outcome = over_budget(&answer);
+                }
+                *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
+            }
+            let is_here = is_member || self.lobby.get(id).is_some();
+            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_here {
+                connection.leave(&self.key);
+            }
+            let mut pieces = Vec::with_capacity(2);
+            let mut attached = shown.rendered.attached.iter();
+            let mut newly = || attached.any(|new| new.connection.id == id);
+            let joined = matches!(answer.outcome, Ok(Outcome::Joined { .. }));
+            // A repeated join changes nothing, but who asks for the list gets it.
+            if is_member && joined && !newly() && !shown.spares_list(id) {
+                pieces.extend(list.cloned().map(Piece::Event));
+            }
+            let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
+            pieces.extend(acknowledge(room, view, list, &answer, resumed));
+            if is_member {
+                let extra: &mut Parcel = extras.entry(id).or_default();
+                pieces.into_iter().for_each(|piece| extra.push(piece));
+            } else if !pieces.is_empty() {
+                send_answer(&self.hub, &connection, &Parcel::new(pieces));
+            }
+        }
+        extras
+    }
+}
+
+/// What is answered instead of one more list. A join has taken effect and is not refused.
+fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
+    match &answer.outcome {
+        Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
+        Ok(Outcome::State | Outcome::Chat | Outcome::Done) | Err(_) => Err(Refusal::busy(
+            "You asked for the whole room too often at once",
+        )),
+    }
+}
+
+/// What those are told who come back.
+pub(super) type Replays = HashMap<ConnectionId, (Resumed, Parcel)>;
+
+/// What goes out with the answers to commands.
+pub(super) struct Shown<'a> {
+    pub(super) list: Option<&'a Arc<Message>>,
+    pub(super) rendered: &'a Rendered,
+    pub(super) replays: &'a Replays,
+}
+
+impl Shown<'_> {
+    /// Whether this connection is told what it missed instead of the list.
+    pub(super) fn spares_list(&self, id: ConnectionId) -> bool {
+        let resumed = self.replays.get(&id).map(|(resumed, _)| resumed);
+        matches!(resumed, Some(Resumed::NothingMissed | Resumed::Replayed(_)))
+    }
+}
+
+/// The pieces that answer one command.
+fn acknowledge(
+    room: &Room,
+    view: &mut View,
+    list: Option<&Arc<Message>>,
+    answer: &Answer,
+    resumed: Option<Resumed>,
+) -> Vec<Piece> {
+    let outcome = match &answer.outcome {
+        Ok(outcome) => outcome,
+        Err(refusal) => return refused(answer.to, refusal),
+    };
+    let list = list.map_or("[]", |list| &*list.payload);
+    let mut pieces = Vec::with_capacity(2);
+    let payload = match outcome {
+        Outcome::Done => delta::done_ack(answer.rev),
+        Outcome::State => delta::room_ack(room, list),
+        Outcome::Joined { user, .. } if room.lobby().get(user).is_some() => {
+            delta::waiting_ack(room, user)
+        }
+        Outcome::Joined { user, .. } => delta::joined_ack(view, room, list, user, resumed),
+        Outcome::Chat => {
+            let history = delta::history(room);
+            let payload = delta::chat_ack(answer.rev, &history);
+            pieces.push(Piece::Event(Arc::new(delta::history_event(history))));
+            payload
+        }
+    };
+    if let Some(id) = answer.to.ack {
+        pieces.push(Piece::Ack { id, payload });
+    }
+    pieces
+}
+
+/// Whether somebody gets the list.
+pub(super) fn needs_list(rendered: &Rendered, answers: &[Answer]) -> bool {
+    let asked =
+        |answer: &Answer| matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
+    !rendered.attached.is_empty() || answers.iter().any(asked)
+}
