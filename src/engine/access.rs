@@ -80,7 +80,8 @@ impl Loaded {
             return Ok(None);
         };
         let now = self.parts.clock.now();
-        if decide(self.room(), actor, command, now)?.is_empty() {
+        let changes_room = !decide(self.room(), actor, command, now)?.is_empty();
+        if !changes_room && !self.differs_in_sql(change).await? {
             return Ok(None);
         }
         if !self.parts.directory.is_writable() {
@@ -106,6 +107,18 @@ impl Loaded {
                 Err(DATABASE_DOWN)
             }
         }
+    }
+
+    /// Whether the record is otherwise than it is to be, although the room is not: what SQL took once, the
+    /// room may not have heard of yet.
+    async fn differs_in_sql(&mut self, change: &AccessChange) -> Result<bool, Refusal> {
+        let found = self.parts.directory.meeting(&self.key).await;
+        let meeting = found.map_err(|_error| DATABASE_DOWN)?;
+        Ok(meeting.is_some_and(|meeting| {
+            let seats = change.max_participants;
+            let seats_differ = seats.is_some_and(|it| it != meeting.settings.max_participants);
+            seats_differ || meeting.access.with(change) != meeting.access
+        }))
     }
 
     fn access_row(&self, change: &AccessChange, by: &By) -> AuditRow {

@@ -44,6 +44,7 @@ enum Woken {
     Foreign(Arc<Commit>),
     Compared(Result<Grants, DirectoryError>),
     FeedEnded,
+    Deferred,
     Deadline,
 }
 
@@ -90,6 +91,8 @@ pub(super) struct Loaded {
     pub(super) count_at: Option<Timestamp>,
     /// Until then nobody's grace ends: people could not come back while the store was away.
     pub(super) hold_until: Option<Timestamp>,
+    /// Joins whose passcodes have yet to be compared, and what came after them over their connections.
+    pub(super) deferred: Vec<Message>,
     /// From which revision on this node has told of every commit.
     pub(super) told_since: Revision,
     /// `None` while the room has to be opened anew.
@@ -157,6 +160,7 @@ impl RoomActor {
             stale,
             count_at: None,
             hold_until: None,
+            deferred: Vec::new(),
             told_since: 0,
             feed: Some(feed),
         };
@@ -172,6 +176,7 @@ impl RoomActor {
                 Woken::Recorded(pending, result) => room.recorded(pending, result).await,
                 Woken::Messages(0) => break,
                 Woken::Messages(_) => room.handle(std::mem::take(&mut waiting)).await,
+                Woken::Deferred => room.handle(Vec::new()).await,
                 Woken::Foreign(commit) => room.follow(&commit).await,
                 Woken::Compared(known) => room.reconcile(known).await,
                 Woken::FeedEnded => room.reopen().await,
@@ -275,6 +280,7 @@ impl Loaded {
             commit = next(&mut self.feed) => commit.map_or(Woken::FeedEnded, Woken::Foreign),
             known = answer_of(&mut self.asked) => Woken::Compared(known),
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
+            () = std::future::ready(()), if !self.deferred.is_empty() => Woken::Deferred,
             () = timer => Woken::Deadline,
         }
     }
@@ -329,6 +335,7 @@ impl Loaded {
         let limit = self.parts.limits.idle_close;
         self.recording.is_empty()
             && self.to_undo.is_empty()
+            && self.deferred.is_empty()
             && self.room().is_deserted()
             && self.ends_when_empty().is_none()
             && self

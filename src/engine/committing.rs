@@ -66,6 +66,11 @@ impl Loaded {
     /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
     /// decided alone; everything between is decided together.
     pub(super) async fn handle(&mut self, messages: Vec<Message>) {
+        let messages = {
+            let mut all = std::mem::take(&mut self.deferred);
+            all.extend(messages);
+            all
+        };
         self.recall(&messages).await;
         let mut batch = Vec::with_capacity(messages.len().saturating_add(1));
         // A room that is never without a message still keeps its deadlines.
@@ -118,15 +123,20 @@ impl Loaded {
             return Fate::Unchanged;
         }
         let id = self.parts.ids.commit();
-        let (mut requests, replies): (Vec<_>, Vec<_>) = messages
+        let (mut requests, mut replies): (Vec<_>, Vec<_>) = messages
             .into_iter()
             .map(|message| (message.request, message.reply))
             .unzip();
         let mut reopened = false;
         for _ in 0..MAX_CONFLICTS {
-            self.check_passcodes(&mut requests).await;
             let now = self.parts.clock.now();
-            let (draft, outcomes) = self.draft(&requests, now, authority);
+            let (mut draft, mut outcomes) = self.draft(&requests, now, authority);
+            if self.defer(&mut requests, &mut replies, &outcomes) {
+                (draft, outcomes) = self.draft(&requests, now, authority);
+            }
+            while self.compare_passcodes(&mut requests, &outcomes).await {
+                (draft, outcomes) = self.draft(&requests, now, authority);
+            }
             let Some((commit, after)) = draft.into_commit(id, now) else {
                 if requests.iter().any(is_change) {
                     match self.refreshed().await {
@@ -176,6 +186,8 @@ impl Loaded {
             })
             .collect();
         self.pause();
+        // What SQL holds of the meeting the room has to hear once the store answers.
+        self.stale |= requests.iter().any(is_adoption);
         self.finish(None, refused);
         Fate::Refused
     }
@@ -328,6 +340,17 @@ const fn is_about_the_dead(request: &Request) -> bool {
     )
 }
 
+/// Whether the room is to take over what SQL holds.
+const fn is_adoption(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Change {
+            command: Command::AdoptMeeting { .. },
+            ..
+        }
+    )
+}
+
 /// Whether it is a switch of the meeting's record.
 const fn is_about_access(request: &Request) -> bool {
     matches!(
@@ -364,7 +387,7 @@ fn note_failure(draft: &mut Draft, request: &Request, now: Timestamp) {
     }
 }
 
-type DraftOutcome = (Result<Outcome, Refusal>, bool);
+pub(super) type DraftOutcome = (Result<Outcome, Refusal>, bool);
 
 fn join(replies: Vec<ReplyTo>, outcomes: Vec<DraftOutcome>) -> Vec<Decided> {
     replies

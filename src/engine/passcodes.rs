@@ -1,6 +1,6 @@
 //! Passcodes are hashed slowly on purpose (Argon2id, RFC 9106): beside the rooms, and few at a time.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,15 +10,20 @@ use aws_lc_rs::{hmac, rand};
 use tokio::sync::Semaphore;
 
 use super::actor::Loaded;
-use super::registry::Request;
+use super::committing::DraftOutcome;
+use super::registry::{Message, Request};
+use super::reply::ReplyTo;
+use crate::domain::id::ConnectionId;
 use crate::domain::passcode::{Failure, Passcode, PasscodeHash};
-use crate::domain::permission::{self, Action};
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{Command, Join, Room};
+use crate::domain::room::{Command, Join, NOT_COMPARED, Room};
 use crate::domain::time::Timestamp;
 
 /// Hashes of which the right passcode is remembered. More are forgotten all at once.
 const REMEMBERED: usize = 1_024;
+
+/// Comparisons for which a room's other people wait.
+const AT_ONCE: usize = 4;
 
 /// Hashes passcodes and compares with hashes.
 pub struct Passcodes {
@@ -115,30 +120,74 @@ impl Passcodes {
 }
 
 impl Loaded {
-    /// [`compare`] on the room as it is.
-    pub(super) async fn check_passcodes(&mut self, requests: &mut [Request]) {
-        if self.room().policy.access.passcode.is_some() {
-            let (room, now) = (self.room().clone(), self.parts.clock.now());
-            compare(&self.parts.passcodes.clone(), &room, now, requests).await;
+    /// Puts off all but the first few joins whose passcodes have to be compared, so that others are not held
+    /// up for long; with all that came over the same connections after them. Whether there were any.
+    pub(super) fn defer(
+        &mut self,
+        requests: &mut Vec<Request>,
+        replies: &mut Vec<ReplyTo>,
+        outcomes: &[DraftOutcome],
+    ) -> bool {
+        let waits = |(outcome, _): &DraftOutcome| *outcome == Err(NOT_COMPARED);
+        if outcomes.iter().filter(|outcome| waits(outcome)).count() <= AT_ONCE {
+            return false;
         }
+        let (mut comparing, mut late) = (0_usize, HashSet::new());
+        let messages = std::mem::take(requests)
+            .into_iter()
+            .zip(std::mem::take(replies));
+        for ((request, reply), outcome) in messages.zip(outcomes) {
+            comparing = comparing.saturating_add(usize::from(waits(outcome)));
+            let connection = connection_of(&request, &reply);
+            let is_late = waits(outcome) && comparing > AT_ONCE;
+            if is_late || connection.is_some_and(|id| late.contains(&id)) {
+                late.extend(connection);
+                self.deferred.push(Message { request, reply });
+            } else {
+                requests.push(request);
+                replies.push(reply);
+            }
+        }
+        true
+    }
+
+    /// Compares the passcodes of joins of which nothing else is left to judge. Whether there were any: all
+    /// has then to be decided again.
+    pub(super) async fn compare_passcodes(
+        &mut self,
+        requests: &mut [Request],
+        outcomes: &[DraftOutcome],
+    ) -> bool {
+        let waits = |(outcome, _): &DraftOutcome| *outcome == Err(NOT_COMPARED);
+        if !outcomes.iter().any(waits) {
+            return false;
+        }
+        let (room, now) = (self.room().clone(), self.parts.clock.now());
+        let joins = requests.iter_mut().zip(outcomes);
+        let joins = joins.filter_map(|(request, outcome)| {
+            let join = join_of(request)?;
+            waits(outcome).then_some(join)
+        });
+        compare(&self.parts.passcodes.clone(), &room, now, joins.collect()).await
     }
 }
 
-/// Compares the passcodes that joiners gave, before their joins are decided. Nothing is compared for
-/// those who need none, and for those who are locked out.
-async fn compare(passcodes: &Passcodes, room: &Room, now: Timestamp, requests: &mut [Request]) {
-    let Some(hash) = &room.policy.access.passcode else {
-        return;
-    };
+/// No more is compared than what a lock-out leaves of it; the rest is decided again when these count.
+async fn compare(
+    passcodes: &Passcodes,
+    room: &Room,
+    now: Timestamp,
+    joins: Vec<&mut Join>,
+) -> bool {
     let limits = room.policy.attempts;
     let mut failures = (*room.failures).clone();
-    for join in requests.iter_mut().filter_map(join_of) {
-        let passes = permission::allows(room.rank_of(&join.user), Action::PassPasscode);
+    let mut compared = false;
+    for join in joins {
         let network = join.network.as_ref();
         let locked_out = failures.lockout(&limits, &join.user, network, now);
-        if passes || room.person(&join.user).is_some() || locked_out.is_some() {
+        let (Some(hash), None) = (&room.policy.access.passcode, locked_out) else {
             continue;
-        }
+        };
         let Some(given) = join.passcode.as_mut().filter(|it| it.is(hash).is_none()) else {
             continue;
         };
@@ -146,6 +195,7 @@ async fn compare(passcodes: &Passcodes, room: &Room, now: Timestamp, requests: &
             continue;
         };
         given.compared = Some((hash.clone(), right));
+        compared = true;
         if !right {
             let failure = Failure {
                 user: join.user.clone(),
@@ -155,6 +205,22 @@ async fn compare(passcodes: &Passcodes, room: &Room, now: Timestamp, requests: &
             failures.note(&limits, failure);
         }
     }
+    compared
+}
+
+/// Over which connection it came, or whose end it tells.
+const fn connection_of(request: &Request, reply: &ReplyTo) -> Option<ConnectionId> {
+    if let ReplyTo::Connection(from) = reply {
+        return Some(from.connection);
+    }
+    if let Request::Change {
+        command: Command::Leave { connection } | Command::LoseConnection { connection, .. },
+        ..
+    } = request
+    {
+        return Some(*connection);
+    }
+    None
 }
 
 fn join_of(request: &mut Request) -> Option<&mut Join> {

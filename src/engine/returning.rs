@@ -1,8 +1,6 @@
 //! This node alone knows which of its sockets are open. When the store lost something, or others took
 //! this node for dead, it brings back who is still here and takes out who is not.
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 
 use super::actor::Loaded;
@@ -11,6 +9,7 @@ use super::committing::{Authority, Fate};
 use super::directory::DirectoryError;
 use super::registry::{Message, Request};
 use super::reply::ReplyTo;
+use super::sink::Farewell;
 use crate::domain::grant::Grants;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{MediaChanges, Participant};
@@ -52,8 +51,8 @@ impl Loaded {
             })
             .collect();
         for join in missing {
-            if let Some((by, kind)) = self.sent_away(&join.user) {
-                self.sink.send_away(join.connection, &by, kind);
+            if let Some(why) = self.farewell(&join.user) {
+                self.sink.send_away(join.connection, &why);
                 continue;
             }
             self.returning
@@ -62,13 +61,18 @@ impl Loaded {
         }
     }
 
-    /// By whom and how somebody was sent away, of which this node did not hear.
-    fn sent_away(&self, user: &UserId) -> Option<(Arc<str>, DismissalKind)> {
-        if let Some(dismissal) = self.room().dismissal(user) {
-            return Some((dismissal.by.name.clone(), dismissal.kind));
+    /// Why somebody is out for good or for now, of which this node did not hear.
+    fn farewell(&self, user: &UserId) -> Option<Farewell> {
+        if self.room().is_ended() {
+            return Some(Farewell::Ended);
         }
-        let banned = self.room().grants.is_banned(user);
-        banned.then(|| ("Host".into(), DismissalKind::Banned))
+        if let Some(dismissal) = self.room().dismissal(user) {
+            let (by, kind) = (dismissal.by.name.clone(), dismissal.kind);
+            return Some(Farewell::SentAway { by, kind });
+        }
+        let (by, kind) = ("Host".into(), DismissalKind::Banned);
+        let banned = self.room().is_banned(user);
+        banned.then_some(Farewell::SentAway { by, kind })
     }
 
     /// Whether a commit of another node took out somebody who may still be connected here.

@@ -23,9 +23,10 @@ impl Loaded {
         let room = self.room();
         let limits = &room.policy.attempts;
         let guesses = room.failures.until(limits);
-        let lasts = room.ends_at().filter(|_| room.creator.is_some());
-        let lasts = lasts.filter(|_| room.started_at.is_some() && !room.is_ended());
-        guesses.into_iter().chain(lasts.map(|(at, _)| at)).max()
+        let lasts = room.started_at.zip(room.policy.schedule.max_duration);
+        let lasts = lasts.filter(|_| room.creator.is_some() && !room.is_ended());
+        let lasts = lasts.map(|(start, most)| start.plus(most));
+        guesses.into_iter().chain(lasts).max()
     }
 
     /// When the room ends by itself, and by which rule.

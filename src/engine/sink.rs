@@ -13,6 +13,20 @@ pub trait EventSink: Send + Sync {
     fn open(&self, key: &RoomKey) -> Box<dyn RoomSink>;
 }
 
+/// Why somebody is told that they are no longer in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Farewell {
+    /// The meeting is over.
+    Ended,
+    /// Somebody sent them away.
+    SentAway {
+        /// Who, by name.
+        by: Arc<str>,
+        /// How.
+        kind: DismissalKind,
+    },
+}
+
 /// Delivers what happens in one room to its members on this node, in the order of the calls.
 pub trait RoomSink: Send {
     /// Delivers a commit (if there is one) and answers, at most one write per client. Connections
@@ -22,8 +36,8 @@ pub trait RoomSink: Send {
     /// Whether a client of this node has this connection open and was let into the room with it.
     fn is_live(&self, connection: ConnectionId) -> bool;
 
-    /// This connection's user was sent away, and this node hears of it only now.
-    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind);
+    /// This connection's user is not in the room any more, and this node hears of it only now.
+    fn send_away(&mut self, connection: ConnectionId, why: &Farewell);
 
     /// These commits led to the room as it is, before this node could tell of them: whoever had missed
     /// some may be told now.

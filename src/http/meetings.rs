@@ -15,6 +15,7 @@ use super::problem::Problem;
 use super::{Api, HttpLimits};
 use crate::domain::id::{RequestId, UserId};
 use crate::domain::meeting::Meeting;
+use crate::domain::participant::Participant;
 use crate::domain::passcode::{MAX_CHARS, MIN_CHARS, Passcode, PasscodeHash};
 use crate::domain::permission::MeetingAction;
 use crate::domain::policy::{Access, AccessChange, MeetingSettings};
@@ -306,26 +307,59 @@ pub async fn end(
     Ok(Json(MeetingBody::from(&*meeting)).into_response())
 }
 
-/// `GET /api/meetings/{id}/participants`: who is in the room now, for the people of the meeting.
+/// The query of a list of people; without a limit all of them are listed.
+#[derive(Debug, Deserialize)]
+pub struct PeopleQuery {
+    limit: Option<u64>,
+    after: Option<u64>,
+}
+
+impl PeopleQuery {
+    /// The part of `people` that was asked for, and where the next one begins.
+    pub(super) fn page<'a>(
+        &self,
+        api: &Api,
+        people: impl Iterator<Item = &'a Arc<Participant>>,
+    ) -> (Vec<&'a Participant>, Option<String>) {
+        let mut rest = people.skip_while(|it| self.after.is_some_and(|after| it.seat <= after));
+        let Some(limit) = self.limit else {
+            return (rest.map(|it| &**it).collect(), None);
+        };
+        let limit = usize::try_from(api.limits.page(Some(limit))).unwrap_or(usize::MAX);
+        let page: Vec<&Participant> = rest.by_ref().take(limit).map(|it| &**it).collect();
+        let more = rest.next().is_some();
+        let last = page.last().map(|it| it.seat.to_string());
+        (page, last.filter(|_| more))
+    }
+}
+
+/// `GET /api/meetings/{id}/participants?limit=&after=`: who is in the room now, for the people of the
+/// meeting.
 ///
 /// # Errors
 /// 403, 404.
-pub async fn participants(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
+pub async fn participants(
+    State(api): Shared,
+    caller: Caller,
+    MeetingId(id): MeetingId,
+    Params(query): Params<PeopleQuery>,
+) -> Answer {
     let key = caller.key(id.clone());
     caller
         .authorize(&api, &key, MeetingAction::SeePeople)
         .await?;
     let room = caller.found(&api, &key, api.meetings.room(&key).await)?;
-    let participants: Vec<ParticipantBody> = room.as_ref().map_or_else(Vec::new, |room| {
-        room.participants()
-            .map(|participant| ParticipantBody::new(room, participant))
-            .collect()
-    });
+    let Some(room) = room else {
+        return Ok(Json(ParticipantsBody::empty(&id)).into_response());
+    };
+    let (page, next) = query.page(&api, room.participants());
+    let participants = page.iter().map(|it| ParticipantBody::new(&room, it));
     let body = ParticipantsBody {
         meeting_id: id.to_string(),
-        rev: room.map_or(0, |room| room.rev),
-        count: participants.len(),
-        participants,
+        rev: room.rev,
+        count: room.len(),
+        participants: participants.collect(),
+        next,
     };
     Ok(Json(body).into_response())
 }

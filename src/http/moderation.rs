@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Api;
 use super::caller::Caller;
 use super::input::{self, JsonBody, MeetingId, Params, invalid};
-use super::meetings::{ByQuery, ListQuery};
+use super::meetings::{ByQuery, ListQuery, PeopleQuery};
 use super::problem::Problem;
 use crate::domain::id::{RoomId, RoomKey, UserId};
 use crate::domain::participant::MediaKind;
@@ -330,17 +330,24 @@ async fn change_role(
     carry_out(api, caller, by, order).await
 }
 
-/// `GET /api/meetings/{id}/lobby`: who waits to be let in, in order.
+/// `GET /api/meetings/{id}/lobby?limit=&after=`: who waits to be let in, in order.
 ///
 /// # Errors
 /// 403, 404.
-pub async fn lobby(State(api): Shared, caller: Caller, MeetingId(id): MeetingId) -> Answer {
+pub async fn lobby(
+    State(api): Shared,
+    caller: Caller,
+    MeetingId(id): MeetingId,
+    Params(query): Params<PeopleQuery>,
+) -> Answer {
     let key = caller.key(id.clone());
     caller
         .authorize(&api, &key, MeetingAction::SeeLobby)
         .await?;
     let room = caller.found(&api, &key, api.meetings.room(&key).await)?;
-    Ok(Json(LobbyBody::new(&id, room.as_ref())).into_response())
+    let queue = room.iter().flat_map(|room| room.lobby().iter());
+    let page = query.page(&api, queue);
+    Ok(Json(LobbyBody::new(&id, room.as_ref(), page)).into_response())
 }
 
 /// Somebody who is banned.

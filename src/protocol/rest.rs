@@ -374,8 +374,24 @@ pub struct ParticipantsBody {
     pub rev: u64,
     /// How many there are.
     pub count: usize,
-    /// Everybody, in order of arrival.
+    /// Those of this page, in order of arrival.
     pub participants: Vec<ParticipantBody>,
+    /// Pass as `after` for the next page; `null` at the end.
+    pub next: Option<String>,
+}
+
+impl ParticipantsBody {
+    /// Nobody has been there lately.
+    #[must_use]
+    pub fn empty(meeting: &RoomId) -> Self {
+        Self {
+            meeting_id: meeting.to_string(),
+            rev: 0,
+            count: 0,
+            participants: Vec::new(),
+            next: None,
+        }
+    }
 }
 
 /// Somebody in a lobby, over REST.
@@ -398,14 +414,19 @@ pub struct LobbyBody {
     rev: u64,
     count: usize,
     waiting: Vec<WaitingBody>,
+    next: Option<String>,
 }
 
 impl LobbyBody {
-    /// Who waits, in order; nobody where nobody has been lately.
+    /// Those of this page, in order; nobody where nobody has been lately.
     #[must_use]
-    pub fn new(meeting: &RoomId, room: Option<&Room>) -> Self {
-        let queue = room.into_iter().flat_map(|room| room.lobby().iter());
-        let waiting: Vec<WaitingBody> = queue
+    pub fn new(
+        meeting: &RoomId,
+        room: Option<&Room>,
+        (page, next): (Vec<&Participant>, Option<String>),
+    ) -> Self {
+        let waiting: Vec<WaitingBody> = page
+            .into_iter()
             .map(|person| WaitingBody {
                 id: person.user.clone(),
                 name: person.profile.name.clone(),
@@ -417,8 +438,9 @@ impl LobbyBody {
         Self {
             meeting_id: meeting.to_string(),
             rev: room.map_or(0, |room| room.rev),
-            count: waiting.len(),
+            count: room.map_or(0, |room| room.lobby().len()),
             waiting,
+            next,
         }
     }
 }

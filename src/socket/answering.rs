@@ -44,7 +44,7 @@ impl Fanout {
     }
 
     /// What those are told who come back and say what they have seen.
-    pub(super) fn replays(&self, room: &Room, answers: &[Answer]) -> Replays {
+    pub(super) fn replays(&self, room: &Room, rendered: &Rendered, answers: &[Answer]) -> Replays {
         let mut replays = Replays::new();
         for answer in answers {
             let id = answer.to.connection;
@@ -52,7 +52,14 @@ impl Fanout {
                 && let Some(seen) = answer.to.seen
                 && self.members.get(id).is_some()
             {
-                replays.insert(id, self.past.since(room, user, seen, *returned));
+                let newly = rendered.attached.iter().any(|new| new.connection.id == id);
+                // Over a connection that was here before they were told everything.
+                let replay = if newly {
+                    self.past.since(room, user, seen, *returned)
+                } else {
+                    (Resumed::NothingMissed, Parcel::default())
+                };
+                replays.insert(id, replay);
             }
         }
         replays
@@ -83,7 +90,7 @@ impl Fanout {
                 // Its join was refused meanwhile.
                 answer.outcome = Err(Refusal::NotJoined);
             } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
-                && room.grants.is_banned(user)
+                && room.is_banned(user)
                 && !is_member
             {
                 // Banned with the same commit.
@@ -110,7 +117,8 @@ impl Fanout {
                 pieces.extend(list.cloned().map(Piece::Event));
             }
             let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
-            pieces.extend(acknowledge(room, view, list, &answer, resumed));
+            let entered = is_member || shown.has_entered(room, &answer);
+            pieces.extend(acknowledge(room, view, list, &answer, (resumed, entered)));
             if is_member {
                 let extra: &mut Parcel = extras.entry(id).or_default();
                 pieces.into_iter().for_each(|piece| extra.push(piece));
@@ -148,6 +156,16 @@ impl Shown<'_> {
         let resumed = self.replays.get(&id).map(|(resumed, _)| resumed);
         matches!(resumed, Some(Resumed::NothingMissed | Resumed::Replayed(_)))
     }
+
+    /// Whether a joiner who is no member came into the room all the same: they have left it again with
+    /// the same commit, by themselves.
+    fn has_entered(&self, room: &Room, answer: &Answer) -> bool {
+        let Ok(Outcome::Joined { user, .. }) = &answer.outcome else {
+            return false;
+        };
+        let came = self.rendered.entered.contains(user) && room.dismissal(user).is_none();
+        came || room.participant(user).is_some()
+    }
 }
 
 /// The pieces that answer one command.
@@ -156,7 +174,7 @@ fn acknowledge(
     view: &mut View,
     list: Option<&Arc<Message>>,
     answer: &Answer,
-    resumed: Option<Resumed>,
+    (resumed, entered): (Option<Resumed>, bool),
 ) -> Vec<Piece> {
     let outcome = match &answer.outcome {
         Ok(outcome) => outcome,
@@ -167,10 +185,11 @@ fn acknowledge(
     let payload = match outcome {
         Outcome::Done => delta::done_ack(answer.rev),
         Outcome::State => delta::room_ack(room, list),
-        Outcome::Joined { user, .. } if room.lobby().get(user).is_some() => {
-            delta::waiting_ack(room, user)
+        Outcome::Joined { user, .. } if entered => {
+            delta::joined_ack(view, room, list, user, resumed)
         }
-        Outcome::Joined { user, .. } => delta::joined_ack(view, room, list, user, resumed),
+        // In the lobby, or out of it again with the same commit: the room is not shown.
+        Outcome::Joined { user, .. } => delta::waiting_ack(room, user),
         Outcome::Chat => {
             let history = delta::history(room);
             let payload = delta::chat_ack(answer.rev, &history);

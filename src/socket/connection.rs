@@ -118,6 +118,9 @@ pub enum Delivered {
     TooSlow,
 }
 
+/// Parcels that are written together at most.
+const MOST_PARCELS: usize = 3;
+
 impl Connection {
     /// A connection of this socket. With a `wire` it is a WebSocket from the start; otherwise
     /// `backlog_limit` bytes may wait for the client's next poll.
@@ -348,7 +351,8 @@ impl Connection {
         self.switch_when_upgraded(&mut state);
         let delivered = match &mut state.route {
             Route::Wire(wire) => {
-                let mut frames = [const { Bytes::new() }; 2];
+                let mut frames = [const { Bytes::new() }; MOST_PARCELS];
+                debug_assert!(events.len() <= MOST_PARCELS, "a parcel would be dropped");
                 let mut used = 0;
                 for (slot, parcel) in frames.iter_mut().zip(events) {
                     *slot = parcel.framed();

@@ -12,10 +12,11 @@ use super::past::Past;
 use super::sorting::{Extras, Sorted, sort};
 use super::waiting::waits;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
-use crate::domain::room::{Actor, Command, Commit, DismissalKind, LossCause, Room};
+use crate::domain::participant::MediaKind;
+use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
 use crate::engine::reply::Answer;
-use crate::engine::sink::{EventSink, RoomSink};
+use crate::engine::sink::{EventSink, Farewell, RoomSink};
 use crate::protocol::delta::{self, Attached, Rendered, View};
 use crate::protocol::message::Message;
 use crate::protocol::names::server;
@@ -77,7 +78,7 @@ impl RoomSink for Fanout {
         for answer in &answers {
             self.note_outcome(room, answer);
         }
-        let replays = self.replays(room, &answers);
+        let replays = self.replays(room, &rendered, &answers);
         let list = needs_list(&rendered, &answers).then(|| list_event(view.list(room)));
         let shown = Shown {
             list: list.as_ref(),
@@ -86,7 +87,7 @@ impl RoomSink for Fanout {
         };
         let extras = self.answers(room, &mut view, &shown, answers);
         self.send(&sorted, &shown, &extras);
-        self.pass(&rendered, &sorted);
+        self.pass(room, &rendered, &sorted);
         self.view = Some(view);
     }
 
@@ -100,7 +101,7 @@ impl RoomSink for Fanout {
         self.past.recall(room, &delta::recall(commits, room));
     }
 
-    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind) {
+    fn send_away(&mut self, connection: ConnectionId, why: &Farewell) {
         let member = self.members.remove(connection);
         let waiting = self.lobby.remove(connection);
         let Some(connection) = member
@@ -110,7 +111,11 @@ impl RoomSink for Fanout {
             return;
         };
         connection.leave(&self.key);
-        let words = Piece::Event(Arc::new(delta::sent_away(by, kind)));
+        let words = match why {
+            Farewell::Ended => delta::ended(),
+            Farewell::SentAway { by, kind } => delta::sent_away(by, *kind),
+        };
+        let words = Piece::Event(Arc::new(words));
         part(&self.hub, &connection, &Parcel::new(vec![words]));
     }
 
@@ -118,6 +123,7 @@ impl RoomSink for Fanout {
         let mut view = View::of(room);
         self.past.forget();
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        self.tell_admitted(room);
         self.enlist(room);
         self.members.retain(|id, user| {
             room.participant(user)
@@ -127,7 +133,7 @@ impl RoomSink for Fanout {
         let around = Around::new(room);
         for (id, connection) in self.members.iter() {
             let more = around.of(room, id);
-            deliver(&self.hub, connection, &[&list, more], None);
+            show(&self.hub, connection, &[&list, more, &mutes(room, id)]);
         }
         for (id, connection) in self.lobby.iter() {
             if let Some(waiting) = room.lobby().holder_of(id) {
@@ -161,21 +167,26 @@ impl RoomSink for Fanout {
         let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
         let around = Around::new(room);
         let more = around.of(room, connection);
-        deliver(&self.hub, member, &[&list, more], None);
+        let mutes = mutes(room, connection);
+        show(&self.hub, member, &[&list, more, &mutes]);
     }
 }
 
 impl Fanout {
     /// Last words for connections that came and were sent away with the same commit.
-    fn pass(&self, rendered: &Rendered, sorted: &Sorted) {
+    fn pass(&self, room: &Room, rendered: &Rendered, sorted: &Sorted) {
         let node = self.hub.ids.node();
-        for Attached { connection, .. } in &rendered.passing {
+        let waited = rendered
+            .waited_in_passing
+            .iter()
+            .map(|it| (it, &sorted.waiting));
+        let entered = rendered.passing.iter().map(|it| (it, &sorted.parting));
+        for (Attached { connection, user }, words) in waited.chain(entered) {
             let id = connection.id;
-            let here = self.hub.connection(id).filter(|_| connection.node == node);
-            if let Some(here) = here
-                && self.members.get(id).is_none()
-                && let Some(words) = sorted.parting.get(&id)
-            {
+            let known = self.members.get(id).is_some() || waits(room, id, user);
+            let here = self.hub.connection(id);
+            let here = here.filter(|_| connection.node == node && !known);
+            if let (Some(here), Some(words)) = (here, words.get(&id)) {
                 here.leave(&self.key);
                 part(&self.hub, &here, words);
             }
@@ -307,6 +318,15 @@ impl Fanout {
     }
 }
 
+/// What moderators have muted of somebody who may not have heard of it.
+fn mutes(room: &Room, id: ConnectionId) -> Parcel {
+    let muted = room.participant_of(id).map(|it| it.muted);
+    let muted = muted.unwrap_or_default();
+    let kinds = MediaKind::ALL.into_iter().filter(|kind| muted.has(*kind));
+    let told = kinds.map(|kind| Piece::Event(Arc::new(delta::muted(room, kind))));
+    Parcel::new(told.collect())
+}
+
 /// What is told with the list to those who may have missed changes.
 struct Around {
     participants: Parcel,
@@ -344,6 +364,12 @@ pub(super) fn deliver(
         Delivered::FellBehind => hub.watch_recovery(connection),
         Delivered::TooSlow => hub.cut_off(connection),
     }
+}
+
+/// Shows somebody the room anew.
+fn show(hub: &Arc<Hub>, connection: &Arc<Connection>, parcels: &[&Parcel]) {
+    let some = parcels.iter().copied().filter(|parcel| !parcel.is_empty());
+    deliver(hub, connection, &some.collect::<Vec<_>>(), None);
 }
 
 /// Last words. They are never repeated: who could not be told is cut off, so that its client does not

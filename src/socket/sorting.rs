@@ -52,7 +52,8 @@ pub(super) fn sort(rendered: &Rendered, members: &Members, lobby: &Members) -> S
                 }
             }
             Audience::Waiting(user) => {
-                let coming = rendered.waiting.iter().filter(|new| new.user == *user);
+                let coming = rendered.waiting.iter().chain(&rendered.waited_in_passing);
+                let coming = coming.filter(|new| new.user == *user);
                 let coming = coming.map(|new| new.connection.id);
                 for id in lobby.of(user).iter().copied().chain(coming) {
                     push(&mut sorted.waiting, id, line);

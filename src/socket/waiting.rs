@@ -53,6 +53,24 @@ impl Fanout {
         }
     }
 
+    /// Who was let in while nobody here heard of it.
+    pub(super) fn tell_admitted(&mut self, room: &Room) {
+        let entries = self.lobby.entries();
+        let admitted: Vec<(ConnectionId, UserId)> = entries
+            .filter(|(id, user)| room.participant(user).is_some_and(|it| it.holds(*id)))
+            .map(|(id, user)| (id, user.clone()))
+            .collect();
+        for (id, user) in admitted {
+            let Some(connection) = self.lobby.remove(id) else {
+                continue;
+            };
+            let words = Piece::Event(Arc::new(delta::admitted(room, &user)));
+            let words = Parcel::new(vec![words]);
+            deliver(&self.hub, &connection, &[&words], None);
+            self.members.insert(id, &user, connection);
+        }
+    }
+
     /// Whether the connection is still there to wait.
     pub(super) fn let_wait(&mut self, id: ConnectionId, user: &UserId) -> bool {
         let connection = self.hub.connection(id);

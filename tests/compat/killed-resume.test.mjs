@@ -53,7 +53,7 @@ function expectAcked(seen, acked, who) {
 
 threeNodes('the messages', { settings: PATIENT }, (scenario) => {
   for (const enough of [1, 20, COUNT]) {
-    scenario(`that were acked are kept, when the speaker’s node is killed (after ${enough} acks)`, async (stage, nodes, round) => {
+    scenario(`that were acked are kept, when the speaker’s node is killed (after ${enough})`, async (stage, nodes, round) => {
       const { roomId, ann, bob, wim } = await placed(stage, nodes, { ann: 0, bob: 1, wim: 2 });
       const messages = new Stream(ann, 'send-message', (i) => ({ message: i }));
       await messages.reached(enough);
@@ -74,7 +74,7 @@ threeNodes('the messages', { settings: PATIENT }, (scenario) => {
       assert.deepEqual(received(back), received(bob));
       assert.deepEqual(await history(back), received(bob));
       await back.ok('send-message', { message: 'so long' });
-      for (const user of [bob, wim]) assert.equal((await user.next('receive-message', ({ message }) => message === 'so long')).from, 'ann');
+      for (const user of [bob, wim]) await user.next('receive-message', ({ message }) => message === 'so long');
       await nodes.mend();
       const late = await stage.joined('late', roomId, nodes.at(0));
       assert.deepEqual((await history(late)).map(({ message }) => message), spoken(bob));

@@ -12,6 +12,11 @@ use crate::domain::policy::AccessChange;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 
+/// Everything else allows the join, and its passcode has yet to be compared.
+pub const NOT_COMPARED: Refusal = Refusal::Unavailable {
+    reason: "The passcode could not be checked",
+};
+
 /// What somebody who may enter comes into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
@@ -66,9 +71,7 @@ fn check_passcode(room: &Room, join: &Join, now: Timestamp) -> Result<(), Refusa
     match given.is(hash) {
         Some(true) => Ok(()),
         Some(false) => Err(Refusal::WrongPasscode),
-        None => Err(Refusal::Unavailable {
-            reason: "The passcode could not be checked",
-        }),
+        None => Err(NOT_COMPARED),
     }
 }
 

@@ -34,6 +34,7 @@ impl Room {
                     self.failures = Arc::default();
                 }
                 self.policy = Arc::new((**policy).clone());
+                self.forget_messages();
             }
             Event::RoleGranted { .. }
             | Event::RoleRevoked { .. }
@@ -126,7 +127,7 @@ impl Room {
             self.seat((**participant).clone());
         } else if let Event::LobbyEntered { participant } = event {
             self.take_number(participant.seat);
-            self.come_back(&participant.user);
+            self.knock(&participant.user);
             self.lobby.insert((**participant).clone());
         } else if let Event::LobbyLeft { user, .. } = event {
             let gone = self.lobby.remove(user);
@@ -220,8 +221,19 @@ impl Room {
         }
     }
 
+    /// Who knocks again after having been denied is decided about anew. That somebody was taken out of
+    /// the room is remembered until they are in it again.
+    fn knock(&mut self, user: &UserId) {
+        let denied = |it: &Dismissal| it.kind == DismissalKind::Denied;
+        if self.dismissal(user).is_some_and(denied) {
+            Arc::make_mut(&mut self.absent).remove(user);
+        }
+    }
+
     fn remember(&mut self, user: &UserId, muted: Option<Muted>, dismissal: Option<Dismissal>) {
-        let muted = muted.unwrap_or_default();
+        let before = self.absent.get(user).cloned().unwrap_or_default();
+        let muted = muted.unwrap_or(before.muted);
+        let dismissal = dismissal.or(before.dismissal);
         if !muted.is_none() || dismissal.is_some() {
             let absent = Absent { muted, dismissal };
             Arc::make_mut(&mut self.absent).insert(user.clone(), absent);
@@ -232,8 +244,16 @@ impl Room {
         self.next_message = self.next_message.max(message.number.saturating_add(1));
         let kept = Arc::make_mut(&mut self.messages);
         kept.push_back(Arc::new(message.clone()));
-        while kept.len() > self.policy.memory.messages {
-            kept.pop_front();
+        self.forget_messages();
+    }
+
+    fn forget_messages(&mut self) {
+        let over = self
+            .messages
+            .len()
+            .saturating_sub(self.policy.memory.messages);
+        if over > 0 {
+            drop(Arc::make_mut(&mut self.messages).drain(..over));
         }
     }
 

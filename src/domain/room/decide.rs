@@ -101,7 +101,7 @@ pub(super) fn rank(room: &Room, actor: &Actor) -> Result<Option<Rank>, Refusal> 
     match actor {
         Actor::Service(_) | Actor::BackEnd { .. } | Actor::System => Ok(None),
         Actor::User(user) if room.participant(user).is_none() => Err(Refusal::NotJoined),
-        Actor::Remote(user) if room.grants.is_banned(user) => Err(Refusal::Banned),
+        Actor::Remote(user) if room.is_banned(user) => Err(Refusal::Banned),
         Actor::User(user) | Actor::Remote(user) => Ok(Some(room.rank_of(user))),
     }
 }

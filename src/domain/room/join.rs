@@ -20,7 +20,7 @@ pub(super) fn join(draft: &mut Draft, join: &Join, now: Timestamp) -> Result<(),
     if room.status == Status::Ended || room.is_over(now).is_some() {
         return Err(Refusal::MeetingEnded);
     }
-    if room.grants.is_banned(&join.user) && !room.is_creator(&join.user) {
+    if room.is_banned(&join.user) {
         return Err(Refusal::Banned);
     }
     let connection = Connection {
@@ -116,6 +116,10 @@ fn rejoin(
 ) -> Result<(), Refusal> {
     if !present.holds(connection.id) {
         admit_connection(draft, present, connection, now)?;
+    }
+    // Who waits has nothing to show: each change would go to every moderator with the whole queue.
+    if draft.room().lobby().get(&join.user).is_some() {
+        return Ok(());
     }
     let profile_given = !join.profile.name.is_empty();
     if profile_given && join.profile != present.profile {

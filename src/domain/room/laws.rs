@@ -254,7 +254,8 @@ fn check_apart(room: &Room) {
         let user = &waiting.user;
         assert!(room.participant(user).is_none(), "waits and is in the room");
         assert!(!room.rank_of(user).is_moderator(), "a moderator waits");
-        assert!(room.absent(user).is_none(), "remembered as absent");
+        let denied = room.dismissal(user).map(|it| it.kind);
+        assert_ne!(denied, Some(DismissalKind::Denied), "waits and is denied");
         let open = room.policy.access.lobby || room.policy.access.locked || !room.has_seat();
         assert!(open, "waits for nothing");
     }
@@ -273,7 +274,7 @@ fn check_apart(room: &Room) {
         "a connection in two places"
     );
     for person in room.everybody() {
-        let banned = room.grants.is_banned(&person.user) && !room.is_creator(&person.user);
+        let banned = room.is_banned(&person.user);
         assert!(!banned, "a banned user is here");
     }
 }

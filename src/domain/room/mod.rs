@@ -31,6 +31,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use access::NOT_COMPARED;
 pub use command::{Actor, Command, GrantChange, Join, LossCause, MuteTarget, Nodes, Return};
 pub use decide::{by, decide};
 pub use draft::Draft;

@@ -116,7 +116,7 @@ fn check(room: &Room, actor: &Actor, target: &UserId, ban: bool) -> Result<(), R
 /// lost.
 pub(super) fn settle(draft: &mut Draft, now: Timestamp) {
     let room = draft.room();
-    let is_banned = |user: &UserId| room.grants.is_banned(user) && !room.is_creator(user);
+    let is_banned = |user: &UserId| room.is_banned(user);
     let banned = |people: &super::Seating| -> Vec<UserId> {
         let people = people.iter().map(|it| it.user.clone());
         people.filter(is_banned).collect()

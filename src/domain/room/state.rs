@@ -317,6 +317,12 @@ impl Room {
         self.creator.as_ref() == Some(user)
     }
 
+    /// Whether this user may not be here. Nobody is banned from their own meeting.
+    #[must_use]
+    pub fn is_banned(&self, user: &UserId) -> bool {
+        self.grants.is_banned(user) && !self.is_creator(user)
+    }
+
     /// Whether this user is a host by right: creator or granted, not merely acting.
     #[must_use]
     pub fn is_rightful_host(&self, user: &UserId) -> bool {

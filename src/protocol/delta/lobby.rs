@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::notices::admission;
 use super::queue;
 use super::render::{Attached, Rendering};
 use crate::domain::id::UserId;
@@ -31,11 +32,7 @@ impl Rendering<'_> {
             self.line(Audience::Waiting(user.clone()), server::LOBBY_DENIED, body);
             self.waits_no_longer(user);
         } else if let Event::Admitted { user, by, .. } = event {
-            // They get no other acknowledgement that they are in: with epoch and rev they can come back.
-            let mut body = format!("\"roomId\":\"{}\",\"by\":", self.room.key.room);
-            json::string(&mut body, by.display());
-            body.push_str(&format!(",\"epoch\":\"{:016x}\"", self.room.epoch.0));
-            let body = self.object(&body);
+            let body = admission(self.room, by.display(), self.rev);
             self.line(
                 Audience::Waiting(user.clone()),
                 server::LOBBY_ADMITTED,
@@ -48,15 +45,22 @@ impl Rendering<'_> {
 
     fn waits_no_longer(&mut self, user: &UserId) {
         self.view.wait_no_longer(user);
-        self.out.waiting.retain(|waiting| waiting.user != *user);
+        let waiting = std::mem::take(&mut self.out.waiting);
+        let (passing, staying): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|new| new.user == *user);
+        self.out.waiting = staying;
+        self.out.waited_in_passing.extend(passing);
         self.out.waited.push(user.clone());
     }
 
     /// From the lobby into the room. Whoever has left it again with the same commit was never in it.
     fn admitted(&mut self, user: &UserId, later: &[Event]) {
-        if let Some(participant) = self.room.participant(user).cloned() {
-            self.attached(&participant);
-            self.joined(&participant, later);
+        match self.room.participant(user).cloned() {
+            Some(participant) => {
+                self.attached(&participant);
+                self.joined(&participant, later);
+            }
+            None => drop(self.unseen.insert(user.clone())),
         }
     }
 

@@ -18,7 +18,7 @@ pub use acks::{
     waiting_ack,
 };
 pub use chat::{history, history_event};
-pub use notices::{doors, lobby, sent_away};
+pub use notices::{admitted, doors, ended, lobby, muted, sent_away};
 pub use parse::parse;
 pub use queue::waiting;
 pub use recall::recall;

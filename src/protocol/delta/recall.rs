@@ -1,5 +1,6 @@
 //! Commits that nobody here was told of when they happened, told again to who comes back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::render::{Rendered, Rendering};
@@ -28,6 +29,7 @@ pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)>
             out: Rendered::default(),
             roles_unclear: false,
             queue_changed: false,
+            unseen: BTreeSet::new(),
         };
         for event in &commit.events {
             later = later.get(1..).unwrap_or_default();

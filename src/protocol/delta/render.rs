@@ -1,5 +1,6 @@
 //! Outgoing events of the delta dialect.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::chat;
@@ -33,6 +34,8 @@ pub struct Rendered {
     pub entered: Vec<UserId>,
     /// Connections that came and went with the commit.
     pub passing: Vec<Attached>,
+    /// Connections that waited and no longer do with the commit.
+    pub waited_in_passing: Vec<Attached>,
 }
 
 /// A connection that a commit brought into the room.
@@ -54,6 +57,7 @@ pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
         out: Rendered::default(),
         roles_unclear: false,
         queue_changed: false,
+        unseen: BTreeSet::new(),
     };
     let moderators = rendering.view.moderators();
     for (at, event) in commit.events.iter().enumerate() {
@@ -81,6 +85,8 @@ pub(super) struct Rendering<'a> {
     pub(super) roles_unclear: bool,
     /// Who waits in the lobby, or as whom.
     pub(super) queue_changed: bool,
+    /// Users who were let in and taken out with the same commit: nobody has seen them.
+    pub(super) unseen: BTreeSet<UserId>,
 }
 
 impl Rendering<'_> {
@@ -227,11 +233,12 @@ impl Rendering<'_> {
             LeaveReason::Kicked
         };
         let payload = self.object(&kick(by.display(), reason));
-        self.line(
-            Audience::Leaving(user.clone()),
-            server::KICKED_FROM_ROOM,
-            payload,
-        );
+        let audience = if self.unseen.contains(user) {
+            Audience::Waiting(user.clone())
+        } else {
+            Audience::Leaving(user.clone())
+        };
+        self.line(audience, server::KICKED_FROM_ROOM, payload);
         self.left(user, reason);
     }
 
@@ -349,6 +356,9 @@ impl Rendering<'_> {
     }
 
     fn left(&mut self, user: &UserId, reason: LeaveReason) {
+        if self.unseen.remove(user) {
+            return;
+        }
         self.view.show_roles(user, Roles::default());
         self.view.reconnecting.remove(user);
         let attached = std::mem::take(&mut self.out.attached);

@@ -83,6 +83,8 @@ export function threeNodes(title, { settings = {}, rounds = 3 } = {}, body) {
         STORE__REDIS_URL: `redis://127.0.0.1:${await redis.start(['port %port'])}`,
         STORE__KEY_PREFIX: 'usher',
         STORE__LEASE_MS: LEASE_MS,
+        // A PostgreSQL of the tests' own has a hundred.
+        DATABASE__MAX_CONNECTIONS: 2,
         DATABASE__URL: database?.url() ?? `sqlite://${redis.path('usher.db')}?mode=rwc`,
         ...settings,
       };

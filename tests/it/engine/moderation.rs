@@ -8,9 +8,10 @@ use usher::domain::passcode::{GivenPasscode, Network, Passcode};
 use usher::domain::policy::AccessChange;
 use usher::domain::refusal::{Kind, Refusal};
 use usher::domain::room::{Actor, Command, DismissalKind, EndCause, Event, Join, MuteTarget};
-use usher::engine::directory::LedgerEntry;
+use usher::engine::directory::{Directory, LedgerEntry};
 use usher::engine::passcodes::Passcodes;
 use usher::engine::reply::Outcome;
+use usher::engine::sink::Farewell;
 use usher::store::MemoryRoomStore;
 
 use crate::support::directory::Verdict;
@@ -18,6 +19,7 @@ use crate::support::node::{Node, World};
 use crate::support::people::{acting, join, mute, names, user};
 use crate::support::settled;
 use crate::support::sink::Told;
+use crate::support::store::{BreakableStore, Mood};
 
 fn remove(name: &str, ban: bool) -> Command {
     let target = user(name);
@@ -78,12 +80,55 @@ async fn who_was_kicked_unheard_is_told_so_and_not_brought_back() {
     assert_eq!(names(&two.room().await), ["ann", "late"]);
     let away = Told::SentAway {
         connection: two.connection_of("zoe"),
-        by: "ann".to_owned(),
-        kind: DismissalKind::Kicked,
+        why: Farewell::SentAway {
+            by: "ann".into(),
+            kind: DismissalKind::Kicked,
+        },
     };
     assert!(two.sink.all().contains(&away));
     two.answer(two.asks_to_join("zoe")).await.unwrap();
     assert_eq!(names(&one.room().await), ["ann", "late", "zoe"]);
+}
+
+/// Whoever was kicked, knocked and went again has not been let in by anybody.
+#[tokio::test(start_paused = true)]
+async fn who_was_kicked_and_knocked_in_vain_is_not_brought_back() {
+    let (world, one, two) = with_zoe_elsewhere().await;
+    unheard_by_two(&world, &two, async || {
+        much_happens(&one).await;
+        one.answer(one.says("ann", remove("zoe", false)))
+            .await
+            .unwrap();
+        one.answer(one.says("ann", lobby(true))).await.unwrap();
+        one.answer(one.asks_to_join("zoe")).await.unwrap();
+        one.leaves("zoe").await;
+        much_happens(&one).await;
+        one.answer(one.says("ann", lobby(false))).await.unwrap();
+    })
+    .await;
+    assert_eq!(names(&two.room().await), ["ann", "late"]);
+}
+
+/// SQL took a switch, and the store did not: the room hears of it as soon as the store answers, and what
+/// is said next is not lost.
+#[tokio::test(start_paused = true)]
+async fn a_switch_that_only_sql_took_reaches_the_room() {
+    let mut world = World::of_ann();
+    let store = BreakableStore::keeping(256);
+    world.store = store.clone();
+    let node = world.node(1);
+    node.everybody_joins(&["ann", "bob"]).await;
+    store.is(Mood::Full);
+    let refused = node.answer(node.says("ann", lobby(true))).await;
+    assert_eq!(refused.map_err(|it| it.kind()), Err(Kind::Unavailable));
+    store.is(Mood::Well);
+    world.seconds_pass(1);
+    settled().await;
+    assert!(node.room().await.policy.access.lobby, "SQL says so");
+    node.answer(node.says("ann", lobby(false))).await.unwrap();
+    assert!(!node.room().await.policy.access.lobby);
+    let meeting = world.directory.meeting(&world.key).await.unwrap();
+    assert!(!meeting.unwrap().access.lobby);
 }
 
 /// Taken for dead by the others, while the room was locked: its people are not strangers.

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use usher::domain::id::{ConnectionId, RoomKey};
-use usher::domain::room::{Commit, DismissalKind, Event, Room};
+use usher::domain::room::{Commit, Event, Room};
 use usher::engine::reply::Answer;
-use usher::engine::sink::{EventSink, RoomSink};
+use usher::engine::sink::{EventSink, Farewell, RoomSink};
 
 use super::within;
 
@@ -29,10 +29,8 @@ pub(crate) enum Told {
     SentAway {
         /// Which.
         connection: ConnectionId,
-        /// By whom.
-        by: String,
-        /// How.
-        kind: DismissalKind,
+        /// Why.
+        why: Farewell,
     },
     /// One client was shown the room anew.
     Refreshed {
@@ -147,13 +145,9 @@ impl RoomSink for Recorder {
 
     fn recall(&mut self, _room: &Room, _commits: &[Arc<Commit>]) {}
 
-    fn send_away(&mut self, connection: ConnectionId, by: &str, kind: DismissalKind) {
-        let by = by.to_owned();
-        self.0.note(Told::SentAway {
-            connection,
-            by,
-            kind,
-        });
+    fn send_away(&mut self, connection: ConnectionId, why: &Farewell) {
+        let why = why.clone();
+        self.0.note(Told::SentAway { connection, why });
     }
 
     fn resync(&mut self, _room: &Room) {

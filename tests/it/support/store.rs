@@ -20,6 +20,8 @@ pub(crate) enum Mood {
     Refusing,
     /// What is asked, but the answer is lost on the way. Once; then it is well.
     LosingOneAnswer,
+    /// Answers, and takes nothing: out of memory, or a replica.
+    Full,
 }
 
 /// Where a call may be kept waiting.
@@ -179,6 +181,9 @@ impl RoomStore for BreakableStore {
         if let Err(error) = self.asked().await {
             self.attempts.fetch_add(1, Ordering::SeqCst);
             return Err(error);
+        }
+        if *self.mood.lock().unwrap() == Mood::Full {
+            return Err(down());
         }
         if commit.id.node == NodeId(1) {
             self.appending.pass().await;
