@@ -5,7 +5,7 @@ import { RedisServers, until } from './redis.mjs';
 import { Server } from './server.mjs';
 import { perform } from './stage.mjs';
 
-/** Scenarios on the stage of the first node; `run(stage, url)` gets the address of the other one. */
+/** Scenarios on the stage of the first node; `run(stage, url, server)` gets the other one. */
 export function twoNodes(title, { settings = {} } = {}, body) {
   describe(title, () => {
     const redis = new RedisServers();
@@ -28,6 +28,6 @@ export function twoNodes(title, { settings = {} } = {}, body) {
       await redis.stop();
     });
     body((name, run) => test(name, { timeout: 60_000 }, () => (
-      perform(servers[0], ONE[0], (stage) => run(stage, servers[1].url)))));
+      perform(servers[0], ONE[0], (stage) => run(stage, servers[1].url, servers[1])))));
   });
 }
