@@ -111,8 +111,8 @@ together('a token that expires', { settings }, (scenario) => {
 
   scenario('ends its own connection and no other one of the same user', async (stage) => {
     const roomId = await meeting(stage);
-    const [token, longer] = [lasting(700), lasting(60_000)];
     const bob = await stage.joined('bob', roomId, { token: lasting(60_000, 'bob') });
+    const [token, longer] = [lasting(1_500), lasting(60_000)];
     const tab = await stage.joined('ann', roomId, { token });
     const other = await stage.joined('ann', roomId, { token: longer });
     await bob.next('participant-joined');

@@ -149,6 +149,24 @@ onOneAndThree('the end of all live rooms', { settings: QUICK }, (scenario) => {
   });
 });
 
+onOneAndThree('the people of a room', { settings }, (scenario) => {
+  scenario('come page by page, each once, or all at once', async (stage, nodes) => {
+    const { as, everyone } = await hosted(stage, nodes);
+    const all = (await as(ADMIN)('GET', 'participants')).body;
+    assert.deepEqual([all.count, all.participants.length, all.next], [everyone.length, everyone.length, null]);
+    for (const limit of [1, 2, everyone.length, 100]) {
+      const found = [];
+      for (let after = ''; after !== null;) {
+        const { body } = await as(ADMIN)('GET', `participants?limit=${limit}${after && `&after=${after}`}`);
+        assert.ok(body.participants.length <= limit && body.count === everyone.length);
+        found.push(...body.participants);
+        after = body.next;
+      }
+      assert.deepEqual(found.map(({ id }) => id), all.participants.map(({ id }) => id), `pages of ${limit}`);
+    }
+  });
+});
+
 onOneAndThree('who is banned', { settings }, (scenario) => {
   scenario('comes page by page, each once', async (stage, nodes) => {
     const { as } = await hosted(stage, nodes);

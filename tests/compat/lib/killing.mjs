@@ -1,5 +1,6 @@
 // Three nodes on one Redis and one database, any of which may be killed and is started again afterwards.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { Database } from '../../chaos/lib/database.mjs';
 import { api } from './api.mjs';
@@ -24,7 +25,8 @@ export const PATIENT = { PRESENCE__LEAVE_AFTER_LOST_MS: 60_000, PRESENCE__LEAVE_
 class Nodes {
   #servers;
   #first = 0;
-  #dead = new Set();
+  /** The dead, and what keeps their ports for them. */
+  #dead = new Map();
 
   constructor(servers) {
     this.#servers = servers;
@@ -51,13 +53,15 @@ class Nodes {
 
   async kill(i) {
     const server = this.server(i);
-    this.#dead.add(server);
+    this.#dead.set(server, null);
     await server.kill9();
+    this.#dead.set(server, await keepPort(server));
   }
 
   /** The killed are started again, and ready. */
   async mend() {
-    await Promise.all([...this.#dead].map(async (server) => {
+    await Promise.all([...this.#dead].map(async ([server, keeper]) => {
+      keeper?.close();
       await server.restart();
       await ready(server);
     }));
@@ -68,6 +72,15 @@ class Nodes {
   turn() {
     this.#first = (this.#first + 1) % COUNT;
   }
+}
+
+/** Nobody else on this machine starts there meanwhile; who connects is cut off. */
+function keepPort({ url }) {
+  const keeper = net.createServer((socket) => socket.destroy());
+  return new Promise((resolve) => {
+    keeper.once('error', () => resolve(null));
+    keeper.listen(Number(new URL(url).port), '127.0.0.1', () => resolve(keeper));
+  });
 }
 
 /** Each scenario, `run(stage, nodes, round)`, is played so many times, the nodes taking turns. */
