@@ -13,6 +13,9 @@ mod render;
 mod session;
 mod view;
 
+#[cfg(test)]
+mod tests;
+
 pub use acks::{
     Resumed, SnapshotReason, chat_ack, done_ack, error, joined_ack, refused_ack, room_ack,
     waiting_ack,
