@@ -38,7 +38,11 @@ fn join(index: usize, connection: u64) -> Step {
             name: USERS[index].into(),
             image_url: None,
         },
-        media: MediaChanges::default(),
+        // As clients do that begin with the microphone on.
+        media: MediaChanges {
+            audio_muted: Some(false),
+            ..MediaChanges::NONE
+        },
         network: None,
         passcode: None,
         returning: None,

@@ -79,6 +79,7 @@ function keepPort({ url }) {
   const keeper = net.createServer((socket) => socket.destroy());
   return new Promise((resolve) => {
     keeper.once('error', () => resolve(null));
+    keeper.unref();
     keeper.listen(Number(new URL(url).port), '127.0.0.1', () => resolve(keeper));
   });
 }
@@ -96,7 +97,7 @@ export function threeNodes(title, { settings = {}, rounds = 3 } = {}, body) {
         STORE__REDIS_URL: `redis://127.0.0.1:${await redis.start(['port %port'])}`,
         STORE__KEY_PREFIX: 'usher',
         STORE__LEASE_MS: LEASE_MS,
-        // A PostgreSQL of the tests' own has a hundred.
+        // Several files of tests may share one PostgreSQL.
         DATABASE__MAX_CONNECTIONS: 2,
         DATABASE__URL: database?.url() ?? `sqlite://${redis.path('usher.db')}?mode=rwc`,
         ...settings,
