@@ -171,6 +171,8 @@ export class Server {
       }
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
+    // Another server may have taken the port, and answered in its stead.
+    if (failure) throw new Error(`${bin} did not start: ${failure}\n${this.output}`);
   }
 
   async #healthy() {
