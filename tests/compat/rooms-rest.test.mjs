@@ -37,6 +37,12 @@ const ACTIONS = {
 
 /** Nobody in the room hears anything of it. */
 async function unnoticed(room, happen) {
+  // Whatever came before has reached every node once this has.
+  const isHandRaised = (room.raised = !room.raised);
+  await room.ann.ok('update-my-state', { isHandRaised });
+  for (const user of room.everyone) {
+    await user.next('participant-updated', ({ updates }) => updates.isHandRaised === isHandRaised);
+  }
   assert.deepEqual(await heardBy(room.everyone, happen), []);
 }
 
