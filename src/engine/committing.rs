@@ -66,7 +66,9 @@ impl Loaded {
     /// Handles messages in order. What has to be durable before anybody sees it (an end, a claim) is
     /// decided alone; everything between is decided together.
     pub(super) async fn handle(&mut self, messages: Vec<Message>) {
-        let messages = {
+        let messages = if self.deferred.is_empty() {
+            messages
+        } else {
             let mut all = std::mem::take(&mut self.deferred);
             all.extend(messages);
             all

@@ -128,7 +128,6 @@ impl Loaded {
         replies: &mut Vec<ReplyTo>,
         outcomes: &[DraftOutcome],
     ) -> bool {
-        let waits = |(outcome, _): &DraftOutcome| *outcome == Err(NOT_COMPARED);
         if outcomes.iter().filter(|outcome| waits(outcome)).count() <= AT_ONCE {
             return false;
         }
@@ -158,7 +157,6 @@ impl Loaded {
         requests: &mut [Request],
         outcomes: &[DraftOutcome],
     ) -> bool {
-        let waits = |(outcome, _): &DraftOutcome| *outcome == Err(NOT_COMPARED);
         if !outcomes.iter().any(waits) {
             return false;
         }
@@ -170,6 +168,11 @@ impl Loaded {
         });
         compare(&self.parts.passcodes.clone(), &room, now, joins.collect()).await
     }
+}
+
+/// Whether nothing but its passcode is left to judge of a join.
+fn waits((outcome, _): &DraftOutcome) -> bool {
+    *outcome == Err(NOT_COMPARED)
 }
 
 /// No more is compared than what a lock-out leaves of it; the rest is decided again when these count.

@@ -1,27 +1,15 @@
 // The audit tells who did what to whom, by which request; its fold gives the roles that people have.
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
 import { Random } from '../chaos/lib/random.mjs';
 import { ONE } from './lib/clients.mjs';
-import { RedisServers, until } from './lib/redis.mjs';
+import { twoNodes } from './lib/nodes.mjs';
+import { until } from './lib/redis.mjs';
 import { Rest } from './lib/rest.mjs';
-import { Server } from './lib/server.mjs';
-import { perform, suite } from './lib/stage.mjs';
+import { suite } from './lib/stage.mjs';
 import { SECRET, token } from './lib/token.mjs';
+import { trail } from './lib/trail.mjs';
 
 const COMMANDS = ['make-host', 'remove-host', 'make-cohost', 'remove-cohost'];
-
-/** Every entry of a meeting's audit. */
-async function audit(rest, roomId) {
-  const entries = [];
-  for (let after = ''; after !== null;) {
-    const { status, body } = await rest.get(`/api/meetings/${roomId}/audit?limit=50${after && `&after=${after}`}`);
-    assert.equal(status, 200, JSON.stringify(body));
-    entries.push(...body.items);
-    after = body.next;
-  }
-  return entries;
-}
 
 /** `user/role` of every role that somebody has, by what the audit says alone. */
 function fold(entries) {
@@ -59,7 +47,7 @@ async function changeRoles(people, random, rounds) {
 
 /** All have seen the same revision, and the audit at it folds to what they show. */
 async function foldsToTheRoles(rest, roomId, people) {
-  const entries = await audit(rest, roomId);
+  const entries = await trail(rest, roomId);
   const states = await Promise.all(people.map((user) => user.ok('room-state')));
   for (const { participants } of states) {
     assert.deepEqual(fold(entries), shown(participants), JSON.stringify(entries, null, 1));
@@ -96,7 +84,7 @@ suite('the audit of a meeting', { variants: ONE, settings: { AUTH__HS256_SECRET:
       method: 'PATCH', headers, body: JSON.stringify({ createdBy: 'bob' }),
     });
     assert.equal(patched.headers.get('x-request-id'), id);
-    const entries = await audit(as(stage, 'bob'), roomId);
+    const entries = await trail(as(stage, 'bob'), roomId);
     const granted = entries.find(({ action }) => action === 'role-granted');
     const { actor, target, role, before: was, after: is, cause } = granted;
     assert.deepEqual(
@@ -113,9 +101,9 @@ suite('the audit of a meeting', { variants: ONE, settings: { AUTH__HS256_SECRET:
     const service = stage.rest(token('billing', { scope: 'meetings:admin' }));
     assert.equal((await service.post('/api/meetings', { roomId, userId: 'ann' })).status, 201);
     assert.equal((await service.post(`/api/meetings/${roomId}/end`)).status, 200);
-    const actors = (await audit(service, roomId)).map(({ action, actor }) => `${action} ${actor}`);
+    const actors = (await trail(service, roomId)).map(({ action, actor }) => `${action} ${actor}`);
     assert.deepEqual(actors.slice(0, 1), ['meeting-created service:billing/user:ann']);
-    const ended = () => audit(service, roomId).then((all) => all.find(({ action }) => action === 'meeting-ended'));
+    const ended = () => trail(service, roomId).then((all) => all.find(({ action }) => action === 'meeting-ended'));
     await until(async () => (await ended()) !== undefined, 'the entry of the end');
     assert.equal((await ended()).actor, 'service:billing');
   });
@@ -138,35 +126,15 @@ suite('the audit of a meeting', { variants: ONE, settings: { AUTH__HS256_SECRET:
   });
 });
 
-describe('the audit of a meeting on two nodes', () => {
-  const redis = new RedisServers();
-  const servers = [];
-  before(async () => {
-    const port = await redis.start(['port %port']);
-    for (let i = 0; i < 2; i += 1) {
-      const server = await Server.start({
-        STORE__REDIS_URL: `redis://127.0.0.1:${port}`,
-        STORE__KEY_PREFIX: 'usher',
-        DATABASE__URL: `sqlite://${redis.path('audit.db')}?mode=rwc`,
-      });
-      servers.push(server);
-      await until(async () => (await fetch(`${server.url}/readyz`)).status === 200, 'readiness');
+twoNodes('the audit of a meeting on two nodes', {}, (scenario) => {
+  scenario('folds to the roles, whichever node wrote first', async (stage, other) => {
+    const roomId = await stage.meeting('ann');
+    const people = {};
+    for (const [i, id] of ['ann', 'bob', 'cy', 'dan'].entries()) {
+      people[id] = await stage.joined(id, roomId, i % 2 ? { url: other } : {});
     }
+    const random = new Random(`${process.env.USHER_TEST_SEED ?? 2}`);
+    await changeRoles(people, random, 40);
+    await foldsToTheRoles(new Rest(other), roomId, Object.values(people));
   });
-  after(async () => {
-    await Promise.all(servers.map((server) => server.stop()));
-    await redis.stop();
-  });
-
-  test('folds to the roles, whichever node wrote first', { timeout: 60_000 }, () => (
-    perform(servers[0], ONE[0], async (stage) => {
-      const roomId = await stage.meeting('ann');
-      const people = {};
-      for (const [i, id] of ['ann', 'bob', 'cy', 'dan'].entries()) {
-        people[id] = await stage.joined(id, roomId, { url: servers[i % 2].url });
-      }
-      const random = new Random(`${process.env.USHER_TEST_SEED ?? 2}`);
-      await changeRoles(people, random, 40);
-      await foldsToTheRoles(new Rest(servers[1].url), roomId, Object.values(people));
-    })));
 });

@@ -2,33 +2,24 @@
 
 use std::sync::Arc;
 
-use super::notices::admission;
+use super::notices::{admission, denial, lobby};
 use super::queue;
 use super::render::{Attached, Rendering};
 use crate::domain::id::UserId;
 use crate::domain::room::Event;
-use crate::protocol::json;
-use crate::protocol::message::{Audience, Line, Message};
+use crate::protocol::message::{Audience, Line};
 use crate::protocol::names::server;
 
 impl Rendering<'_> {
     pub(super) fn lobby(&mut self, event: &Event, later: &[Event]) {
         self.queue_changed = true;
         if let Event::LobbyEntered { participant } = event {
-            let user = &participant.user;
-            self.view.wait(user);
-            self.out.waited.retain(|waited| waited != user);
-            let new = participant.connections.iter().map(|connection| Attached {
-                connection: *connection,
-                user: user.clone(),
-            });
-            self.out.waiting.extend(new);
+            self.view.wait(&participant.user);
+            self.out.waiting.extend(Attached::all(participant));
         } else if let Event::LobbyLeft { user, .. } = event {
             self.waits_no_longer(user);
         } else if let Event::Denied { user, by, .. } = event {
-            let mut body = String::from("{\"by\":");
-            json::string(&mut body, by.display());
-            body.push('}');
+            let body = denial(by.display());
             self.line(Audience::Waiting(user.clone()), server::LOBBY_DENIED, body);
             self.waits_no_longer(user);
         } else if let Event::Admitted { user, by, .. } = event {
@@ -50,7 +41,6 @@ impl Rendering<'_> {
             waiting.into_iter().partition(|new| new.user == *user);
         self.out.waiting = staying;
         self.out.waited_in_passing.extend(passing);
-        self.out.waited.push(user.clone());
     }
 
     /// From the lobby into the room. Whoever has left it again with the same commit was never in it.
@@ -92,10 +82,7 @@ impl Rendering<'_> {
         if told.is_empty() {
             return;
         }
-        let message = Arc::new(Message {
-            name: server::LOBBY_UPDATED,
-            payload: queue::list(self.room),
-        });
+        let message = Arc::new(lobby(self.room));
         for user in told {
             let line = Line::new(Audience::User(user), message.clone());
             self.out.lines.push(line);

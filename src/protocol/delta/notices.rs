@@ -55,6 +55,14 @@ pub(super) fn admission(room: &Room, by: &str, rev: Revision) -> String {
     payload
 }
 
+/// What somebody is told who was not let in.
+pub(super) fn denial(by: &str) -> String {
+    let mut payload = String::from("{\"by\":");
+    json::string(&mut payload, by);
+    payload.push('}');
+    payload
+}
+
 /// Somebody is muted, and may not have heard of it.
 #[must_use]
 pub fn muted(room: &Room, kind: MediaKind) -> Message {
@@ -80,12 +88,7 @@ pub fn ended() -> Message {
 #[must_use]
 pub fn sent_away(by: &str, kind: DismissalKind) -> Message {
     let (name, payload) = match kind {
-        DismissalKind::Denied => {
-            let mut payload = String::from("{\"by\":");
-            json::string(&mut payload, by);
-            payload.push('}');
-            (server::LOBBY_DENIED, payload)
-        }
+        DismissalKind::Denied => (server::LOBBY_DENIED, denial(by)),
         DismissalKind::Kicked => (
             server::KICKED_FROM_ROOM,
             format!("{{{}}}", kick(by, LeaveReason::Kicked)),

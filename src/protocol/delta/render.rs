@@ -28,8 +28,6 @@ pub struct Rendered {
     pub departed: Vec<UserId>,
     /// Connections that wait in the lobby from this commit on.
     pub waiting: Vec<Attached>,
-    /// Users who wait no longer, whether they are in the room now or not.
-    pub waited: Vec<UserId>,
     /// Users who are in the room from this commit on.
     pub entered: Vec<UserId>,
     /// Connections that came and went with the commit.
@@ -47,6 +45,16 @@ pub struct Attached {
     pub user: UserId,
 }
 
+impl Attached {
+    /// Every connection of somebody.
+    pub(super) fn all(participant: &Participant) -> impl Iterator<Item = Self> {
+        participant.connections.iter().map(|connection| Self {
+            connection: *connection,
+            user: participant.user.clone(),
+        })
+    }
+}
+
 /// Renders a commit. `room` is the room after it; `view` is what the members have been shown and is
 /// brought up to date.
 pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
@@ -59,7 +67,12 @@ pub fn render(view: &mut View, commit: &Commit, room: &Room) -> Rendered {
         queue_changed: false,
         unseen: BTreeSet::new(),
     };
-    let moderators = rendering.view.moderators();
+    // Only somebody new to a queue that has not changed has to be told of it.
+    let moderators = if room.lobby().is_empty() {
+        Vec::new()
+    } else {
+        rendering.view.moderators()
+    };
     for (at, event) in commit.events.iter().enumerate() {
         let later = commit
             .events
@@ -174,12 +187,7 @@ impl Rendering<'_> {
     }
 
     pub(super) fn attached(&mut self, participant: &Participant) {
-        let user = &participant.user;
-        let new = participant.connections.iter().map(|connection| Attached {
-            connection: *connection,
-            user: user.clone(),
-        });
-        self.out.attached.extend(new);
+        self.out.attached.extend(Attached::all(participant));
     }
 
     fn connection(&mut self, event: &Event) {
