@@ -17,6 +17,7 @@ pub mod ids;
 pub mod lifecycle;
 pub mod net;
 pub mod protocol;
+pub mod providers;
 pub mod serve;
 pub mod socket;
 pub mod store;

@@ -5,6 +5,10 @@
 
 pub mod audit;
 pub mod grants;
+pub mod installation;
 pub mod meetings;
+pub mod provider_aliases;
+pub mod provider_notices;
+pub mod provider_syncs;
 pub mod security_events;
 pub mod write_probe;

@@ -14,6 +14,7 @@ mod m20261121_000005_order_grants;
 mod m20261121_000006_name_requests;
 mod m20261121_000007_create_security_events;
 mod m20261121_000008_keep_access;
+mod m20261122_000009_create_provider_tables;
 mod run;
 mod table;
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000006_name_requests::Migration),
             Box::new(m20261121_000007_create_security_events::Migration),
             Box::new(m20261121_000008_keep_access::Migration),
+            Box::new(m20261122_000009_create_provider_tables::Migration),
         ]
     }
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use axum::Router;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::{ParserConfig, SocketIo};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,21 +22,25 @@ use crate::auth::Authenticator;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::db::{Company, Sole, SqlDirectory};
-use crate::domain::id::RoomId;
+use crate::domain::id::{NodeId, RoomId};
 use crate::engine::directory::Directory;
 use crate::engine::meetings::Meetings;
 use crate::engine::nodes::NodeRegistry;
+use crate::engine::notices::Notices;
 use crate::engine::passcodes::Passcodes;
+use crate::engine::providers::ProviderStore;
 use crate::engine::rates::{Rates, SharedBuckets};
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::security::{Security, SecurityStore};
 use crate::engine::store::RoomStore;
 use crate::engine::sweeping::Sweeper;
+use crate::engine::syncing::{Syncing, Truth};
 use crate::http::browsers::guard;
 use crate::http::{Api, router};
 use crate::ids::IdSource;
 use crate::net::TrustedProxies;
+use crate::providers::registry::Providers;
 use crate::serve::Front;
 use crate::socket::door::{Door, connected};
 use crate::socket::expiry::Expiries;
@@ -46,6 +51,7 @@ use crate::store::{MemoryRoomStore, RedisOptions, RedisRoomStore};
 
 pub mod issuers;
 mod options;
+mod providers;
 
 /// A server, put together but not listening yet.
 #[derive(Debug)]
@@ -102,15 +108,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         .await
         .context("opening the database")?;
     let finished = CancellationToken::new();
-    let kept = match store {
-        Some(store) => Kept {
-            store,
-            buckets: None,
-            nodes: None,
-            sole: None,
-        },
-        None => keep_rooms(config, &ids, &tracker, &finished).await?,
-    };
+    let kept = keep(config, store, &ids, (&tracker, &finished)).await?;
     let around = Surroundings {
         clock: clock.clone(),
         tracker: tracker.clone(),
@@ -120,7 +118,9 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         let shared = share_rates(hub.rates.clone(), buckets, finished.clone());
         tracker.spawn(shared);
     }
-    let policy = room_policy(config);
+    let policy = providers::installation(config, room_policy(config));
+    let providers = open_providers(config, &directory, &around, &finished).await?;
+    let to_sync = Arc::new(Notify::new());
     let passcodes = Passcodes::new(config.rooms.passcode_hashes)?;
     let rooms = Rooms::new(EngineParts {
         store: kept.store,
@@ -129,21 +129,29 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         clock: clock.clone(),
         ids: ids.clone(),
         passcodes: passcodes.clone(),
+        tickets: providers.clone(),
+        to_sync: to_sync.clone(),
         policy: policy.clone(),
         limits: engine_limits(config),
         tracker: tracker.clone(),
     });
     hub.attach(rooms.clone());
     if let Some(nodes) = &kept.nodes {
-        let sweeper = Arc::new(Sweeper {
-            nodes: nodes.clone(),
-            rooms: rooms.clone(),
-            clock: clock.clone(),
-            node: ids.node(),
-            times: sweep_times(config),
-        });
-        tracker.spawn(sweeper.run(finished.clone()));
+        sweep(config, (nodes, &rooms), (&around, ids.node()), &finished);
     }
+    let truth = Truth {
+        rooms: rooms.clone(),
+        directory: directory.clone(),
+        installation: policy.clone(),
+        ids: ids.clone(),
+    };
+    let notices = follow(
+        config,
+        (&around, &finished),
+        &directory,
+        (providers, to_sync),
+        truth,
+    );
     let (engine, io) = socket_io(config, &hub);
     hub.attach_engine(engine.clone(), config.socket.path.as_str().into());
     let durable: Arc<dyn Directory> = directory.clone();
@@ -154,6 +162,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         authenticator: hub.authenticator.clone(),
         rates: hub.rates.clone(),
         security: hub.security.clone(),
+        notices,
         limits: http_limits(config),
         new_id: || RoomId::new(&uuid::Uuid::now_v7().to_string()).ok(),
     };
@@ -171,6 +180,51 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
     })
 }
 
+/// The media providers. What rooms and users are called there is kept in the background.
+async fn open_providers(
+    config: &Config,
+    directory: &Arc<SqlDirectory>,
+    around: &Surroundings,
+    finished: &CancellationToken,
+) -> anyhow::Result<Arc<Providers>> {
+    let fresh = format!("{}{}", uuid::Uuid::new_v4(), uuid::Uuid::new_v4());
+    let key = directory.naming_key(&fresh).await;
+    let key = key.context("reading the installation's key")?;
+    let providers = providers::providers(config, &key, &around.clock)?;
+    let (aliases, store, clock) = (providers.aliases(), directory.clone(), around.clock.clone());
+    let finished = finished.clone();
+    around
+        .tracker
+        .spawn(async move { aliases.run(store, clock, finished).await });
+    Ok(Arc::new(providers))
+}
+
+/// Has providers follow what happens in rooms, and takes in what they tell.
+fn follow(
+    config: &Config,
+    (around, finished): (&Surroundings, &CancellationToken),
+    directory: &Arc<SqlDirectory>,
+    (providers, to_sync): (Arc<Providers>, Arc<Notify>),
+    truth: Truth,
+) -> Notices {
+    let syncing = Arc::new(Syncing {
+        store: directory.clone(),
+        truth: truth.clone(),
+        control: providers.clone(),
+        clock: around.clock.clone(),
+        woken: to_sync.clone(),
+        times: providers::sync_times(config),
+    });
+    around.tracker.spawn(syncing.run(finished.clone()));
+    Notices {
+        reader: providers,
+        store: directory.clone(),
+        truth,
+        clock: around.clock.clone(),
+        to_sync,
+    }
+}
+
 /// Whether the keys that a configuration names can be used.
 ///
 /// # Errors
@@ -180,7 +234,8 @@ pub fn check_keys(config: &Config) -> anyhow::Result<()> {
         clock: Arc::new(SystemClock),
         tracker: TaskTracker::new(),
     };
-    issuers(config, &around, None).map(drop)
+    issuers(config, &around, None).map(drop)?;
+    providers::providers(config, "", &around.clock).map(drop)
 }
 
 impl App {
@@ -273,6 +328,40 @@ struct Kept {
     buckets: Option<Arc<dyn SharedBuckets>>,
     nodes: Option<Arc<dyn NodeRegistry>>,
     sole: Option<Sole>,
+}
+
+async fn keep(
+    config: &Config,
+    given: Option<Arc<dyn RoomStore>>,
+    ids: &IdSource,
+    (tracker, finished): (&TaskTracker, &CancellationToken),
+) -> anyhow::Result<Kept> {
+    let Some(store) = given else {
+        return keep_rooms(config, ids, tracker, finished).await;
+    };
+    Ok(Kept {
+        store,
+        buckets: None,
+        nodes: None,
+        sole: None,
+    })
+}
+
+/// Takes out the people of nodes that are gone.
+fn sweep(
+    config: &Config,
+    (nodes, rooms): (&Arc<dyn NodeRegistry>, &Arc<Rooms>),
+    (around, node): (&Surroundings, NodeId),
+    finished: &CancellationToken,
+) {
+    let sweeper = Arc::new(Sweeper {
+        nodes: nodes.clone(),
+        rooms: rooms.clone(),
+        clock: around.clock.clone(),
+        node,
+        times: sweep_times(config),
+    });
+    around.tracker.spawn(sweeper.run(finished.clone()));
 }
 
 async fn keep_rooms(

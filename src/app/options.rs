@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use super::providers;
 use crate::config::{self, Config, RateSetting, RatesConfig};
 use crate::db::DbOptions;
 use crate::domain::passcode::AttemptLimits;
@@ -118,6 +119,8 @@ pub(super) fn room_policy(config: &Config) -> RoomPolicy {
             messages: config.rooms.chat_history,
             absent: config.rooms.remembered,
         },
+        provider: providers::provider(config.providers.default),
+        ticket_lifetime: config.providers.token_lifetime(),
     }
 }
 
@@ -126,6 +129,7 @@ pub(super) fn engine_limits(config: &Config) -> EngineLimits {
         room_queue: config.rooms.queue,
         batch: config.rooms.commands_per_commit,
         idle_close: config.rooms.idle_close(),
+        ticket_budget: config.providers.join_budget(),
     }
 }
 

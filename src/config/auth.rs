@@ -278,7 +278,8 @@ fn is_user_written(claim: &str) -> bool {
     claim.split('.').next() == Some("user_metadata")
 }
 
-fn may_be_fetched(url: &str) -> bool {
+/// Whether it is https, or http on this machine, without a user name or a fragment.
+pub(super) fn may_be_fetched(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else {
         return false;
     };

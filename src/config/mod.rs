@@ -13,6 +13,7 @@ mod effective;
 mod fault;
 mod load;
 mod origins;
+mod providers;
 mod proxies;
 mod ranges;
 mod rates;
@@ -25,6 +26,10 @@ mod validate;
 pub use auth::{AuthConfig, IssuerConfig, IssuerPreset, SECRET_BYTES_MIN, UserIdMismatch};
 pub use database_url::DatabaseBackend;
 pub use fault::{ConfigFault, ConfigFaults};
+pub use providers::{
+    DailyConfig, DailyTokens, JitsiConfig, JitsiMode, LiveKitConfig, MeshConfig, ProviderName,
+    ProvidersConfig, RoomAdmin, TenantProviders,
+};
 pub use rates::{RateSetting, RatesConfig};
 pub use sections::{
     Config, DatabaseConfig, DevicePolicy, HttpConfig, LimitsConfig, LogConfig, LogFormat,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::auth::AuthConfig;
 use super::database_url::{self, DatabaseBackend};
+use super::providers::{DailyConfig, JitsiConfig, LiveKitConfig, MeshConfig, ProvidersConfig};
 use super::rates::RatesConfig;
 use super::{origins, proxies, secret};
 
@@ -35,6 +36,16 @@ pub struct Config {
     pub presence: PresenceConfig,
     /// The rules and bounds of rooms.
     pub rooms: RoomsConfig,
+    /// Who carries the media.
+    pub providers: ProvidersConfig,
+    /// STUN and TURN.
+    pub mesh: MeshConfig,
+    /// Jitsi Meet.
+    pub jitsi: JitsiConfig,
+    /// LiveKit.
+    pub livekit: LiveKitConfig,
+    /// Daily.
+    pub daily: DailyConfig,
     /// Bounds on what clients send and ask for.
     pub limits: LimitsConfig,
     /// How often something may happen.

@@ -9,6 +9,7 @@ use super::auth;
 use super::database_url;
 use super::fault::{ConfigFault, ConfigFaults};
 use super::origins;
+use super::providers;
 use super::proxies;
 use super::sections::Config;
 
@@ -36,11 +37,23 @@ pub(super) fn validate(config: &Config, layers: Layers, faults: &mut ConfigFault
     check_log_level(config, faults);
     match layers {
         Layers::Complete => {
+            check_providers(config, faults);
             check_public_address(config, faults);
             check_bounds(config, faults);
         }
         Layers::Missing => {}
     }
+}
+
+fn check_providers(config: &Config, faults: &mut ConfigFaults) {
+    let checked = providers::Checked {
+        providers: &config.providers,
+        mesh: &config.mesh,
+        jitsi: &config.jitsi,
+        livekit: &config.livekit,
+        daily: &config.daily,
+    };
+    providers::check(&checked, faults);
 }
 
 fn check_public_address(config: &Config, faults: &mut ConfigFaults) {

@@ -120,7 +120,7 @@ fn existing(key: &RoomKey) -> sea_orm::Select<meetings::Entity> {
         .lock_exclusive()
 }
 
-async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     db.begin_with_options(TransactionOptions {
         // a transaction that reads first and writes later may find SQLite's lock taken between
         sqlite_transaction_mode: (db.get_database_backend() == DbBackend::Sqlite)

@@ -15,6 +15,7 @@ mod cursor;
 mod directory;
 mod failure;
 mod options;
+mod providers;
 mod reads;
 mod security;
 mod sole;

@@ -18,4 +18,5 @@ pub mod refusal;
 pub mod role;
 pub mod room;
 pub mod text;
+pub mod ticket;
 pub mod time;

@@ -21,6 +21,10 @@ pub enum Action {
     UpdateOwnState,
     /// Send messages and signals.
     Communicate,
+    /// Send and receive sound, pictures and screens.
+    Publish,
+    /// Record the meeting at the provider.
+    Record,
     /// Enter before the meeting's time.
     PassSchedule,
     /// Enter a locked room.
@@ -35,7 +39,7 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of the printed table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::ChangeRoles,
         Self::ChangeAccess,
         Self::EndMeeting,
@@ -44,6 +48,8 @@ impl Action {
         Self::Remove,
         Self::UpdateOwnState,
         Self::Communicate,
+        Self::Publish,
+        Self::Record,
         Self::PassSchedule,
         Self::PassLock,
         Self::PassPasscode,
@@ -63,6 +69,8 @@ impl Action {
             Self::Remove => "remove and ban people of lower rank, lift their bans",
             Self::UpdateOwnState => "change one's own media state",
             Self::Communicate => "send messages and signals",
+            Self::Publish => "publish and receive media",
+            Self::Record => "record",
             Self::PassSchedule => "enter before the meeting's time",
             Self::PassLock => "enter a locked room",
             Self::PassPasscode => "enter without the passcode",
@@ -76,10 +84,10 @@ impl Action {
 #[must_use]
 pub const fn allows(rank: Rank, action: Action) -> bool {
     match action {
-        Action::ChangeRoles | Action::ChangeAccess | Action::EndMeeting => {
+        Action::ChangeRoles | Action::ChangeAccess | Action::EndMeeting | Action::Record => {
             matches!(rank, Rank::Host | Rank::Creator)
         }
-        Action::UpdateOwnState | Action::Communicate => true,
+        Action::UpdateOwnState | Action::Communicate | Action::Publish => true,
         Action::Admit
         | Action::Mute
         | Action::Remove
@@ -123,6 +131,8 @@ pub enum MeetingAction {
     SeeBans,
     /// See its audit.
     SeeAudit,
+    /// Get a ticket to the media provider for somebody; the room judges whether they get one.
+    IssueTicket,
 }
 
 /// What somebody is to a meeting.
@@ -138,7 +148,7 @@ pub struct Standing {
 
 impl MeetingAction {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Change,
         Self::End,
         Self::Moderate,
@@ -149,6 +159,7 @@ impl MeetingAction {
         Self::SeeLobby,
         Self::SeeBans,
         Self::SeeAudit,
+        Self::IssueTicket,
     ];
 
     /// Stable, kebab-case.
@@ -165,6 +176,7 @@ impl MeetingAction {
             Self::SeeLobby => "see-lobby",
             Self::SeeBans => "see-bans",
             Self::SeeAudit => "see-audit",
+            Self::IssueTicket => "issue-ticket",
         }
     }
 
@@ -177,6 +189,7 @@ impl MeetingAction {
             Self::Moderate | Self::SeeLobby | Self::SeeBans => hosts || standing.roles.co_host,
             Self::MoveOwnership => standing.creator,
             Self::SeePeople => hosts || standing.roles.co_host || standing.present,
+            Self::IssueTicket => true,
         }
     }
 
@@ -184,7 +197,9 @@ impl MeetingAction {
     #[must_use]
     pub const fn scope(self) -> Scope {
         match self {
-            Self::Change | Self::End | Self::Moderate | Self::ChangeRoles => Scope::Write,
+            Self::Change | Self::End | Self::Moderate | Self::ChangeRoles | Self::IssueTicket => {
+                Scope::Write
+            }
             Self::Delete
             | Self::MoveOwnership
             | Self::SeePeople

@@ -1,10 +1,13 @@
 //! Settings that the rules depend on: defaults of the installation, overridden per meeting.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::id::TenantId;
 use super::passcode::{AttemptLimits, PasscodeHash};
+use super::ticket::Provider;
 use super::time::Timestamp;
 
 /// What happens when somebody joins a room that nobody created over REST.
@@ -143,6 +146,10 @@ pub struct RoomPolicy {
     pub schedule: Schedule,
     /// What the room remembers.
     pub memory: Memory,
+    /// Who carries the media.
+    pub provider: Provider,
+    /// How long a ticket to the provider is good.
+    pub ticket_lifetime: Duration,
 }
 
 impl Default for RoomPolicy {
@@ -166,7 +173,37 @@ impl Default for RoomPolicy {
                 ..Schedule::default()
             },
             memory: Memory::default(),
+            provider: Provider::Mesh,
+            ticket_lifetime: Duration::from_secs(1800),
         }
+    }
+}
+
+/// The installation's policy, and where tenants differ from it.
+#[derive(Debug, Clone, Default)]
+pub struct Installation {
+    /// Of every room.
+    pub policy: RoomPolicy,
+    /// Who carries the media of those tenants that have a provider of their own.
+    pub providers: BTreeMap<TenantId, Provider>,
+}
+
+impl Installation {
+    /// The policy of this tenant's rooms.
+    #[must_use]
+    pub fn policy_of(&self, tenant: &TenantId) -> RoomPolicy {
+        let own = self.providers.get(tenant);
+        RoomPolicy {
+            provider: own.copied().unwrap_or(self.policy.provider),
+            ..self.policy.clone()
+        }
+    }
+}
+
+impl From<RoomPolicy> for Installation {
+    fn from(policy: RoomPolicy) -> Self {
+        let providers = BTreeMap::new();
+        Self { policy, providers }
     }
 }
 
@@ -204,6 +241,9 @@ pub struct MeetingSettings {
     /// Whether the first host to come lets in everybody who waits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admit_on_host_join: Option<bool>,
+    /// Who carries the media.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
 }
 
 impl RoomPolicy {
@@ -229,6 +269,7 @@ impl RoomPolicy {
             admit_on_host_join: settings
                 .admit_on_host_join
                 .unwrap_or(self.admit_on_host_join),
+            provider: settings.provider.unwrap_or(self.provider),
             schedule: Schedule {
                 not_before: settings.not_before,
                 not_after: settings.not_after,

@@ -21,6 +21,7 @@ use super::registry::{EngineParts, Message, Request, Unload};
 use super::reply::ReplyTo;
 use super::sink::RoomSink;
 use super::store::StoreError;
+use super::ticketing::{Coming, Ticketing};
 use crate::domain::grant::{Grants, Stamp};
 use crate::domain::id::{Revision, RoomKey, UserId};
 use crate::domain::refusal::Refusal;
@@ -43,6 +44,7 @@ enum Woken {
     Messages(usize),
     Foreign(Arc<Commit>),
     Compared(Result<Grants, DirectoryError>),
+    Ticket(Coming),
     FeedEnded,
     Deferred,
     Deadline,
@@ -93,6 +95,8 @@ pub(super) struct Loaded {
     pub(super) hold_until: Option<Timestamp>,
     /// Joins whose passcodes have yet to be compared, and what came after them over their connections.
     pub(super) deferred: Vec<Message>,
+    /// Tickets of this node's connections.
+    pub(super) ticketing: Ticketing,
     /// From which revision on this node has told of every commit.
     pub(super) told_since: Revision,
     /// `None` while the room has to be opened anew.
@@ -161,6 +165,7 @@ impl RoomActor {
             count_at: None,
             hold_until: None,
             deferred: Vec::new(),
+            ticketing: Ticketing::default(),
             told_since: 0,
             feed: Some(feed),
         };
@@ -179,6 +184,7 @@ impl RoomActor {
                 Woken::Deferred => room.handle(Vec::new()).await,
                 Woken::Foreign(commit) => room.follow(&commit).await,
                 Woken::Compared(known) => room.reconcile(known).await,
+                Woken::Ticket(coming) => room.ticket_came(coming).await,
                 Woken::FeedEnded => room.reopen().await,
                 Woken::Deadline if room.may_close() => {
                     if room.forget().await {
@@ -200,7 +206,7 @@ impl RoomActor {
         let nobody = Room::new(
             self.key.clone(),
             self.parts.ids.epoch(),
-            self.parts.policy.clone(),
+            self.parts.policy.policy_of(&self.key.tenant),
             Authority {
                 record_version: Timestamp::default(),
                 creator: None,
@@ -217,7 +223,7 @@ impl RoomActor {
                 Err(refusal.clone()),
                 &mut answers,
             );
-            self.sink.publish(&nobody, None, answers);
+            self.sink.publish(&nobody, None, answers, &[]);
         }
     }
 }
@@ -279,6 +285,7 @@ impl Loaded {
             }
             commit = next(&mut self.feed) => commit.map_or(Woken::FeedEnded, Woken::Foreign),
             known = answer_of(&mut self.asked) => Woken::Compared(known),
+            coming = self.ticketing.next(), if self.ticketing.is_waiting() => Woken::Ticket(coming),
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
             () = std::future::ready(()), if !self.deferred.is_empty() => Woken::Deferred,
             () = timer => Woken::Deadline,

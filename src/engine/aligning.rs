@@ -66,7 +66,7 @@ impl Loaded {
             [authority::grant_entry(role), row]
         });
         let told = told.collect();
-        self.tell(told);
+        self.tell_sql(told);
         let known_of_others = self.of_others(known.iter());
         self.confirmed.merge_all(&known_of_others);
         if known.newer_than(&held).next().is_none() {

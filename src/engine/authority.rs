@@ -1,13 +1,16 @@
 //! Which events SQL must know, and what is written of them.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::directory::{AuditRow, LedgerEntry};
+use super::providers::Reasons;
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::UserId;
 use crate::domain::meeting::Meeting;
 use crate::domain::participant::MediaKind;
-use crate::domain::policy::RoomPolicy;
+use crate::domain::policy::Installation;
 use crate::domain::role::{Mark, Role};
 use crate::domain::room::{Actor, By, Command, Commit, Event, GrantChange, Room};
 use crate::domain::time::Timestamp;
@@ -29,6 +32,37 @@ pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
         entries.extend(row.map(LedgerEntry::Audit));
     }
     entries
+}
+
+/// Whom a commit concerns at the media provider, and why: each person, or `None` for the whole room.
+pub(super) fn concerned(commit: &Commit) -> BTreeMap<Option<UserId>, Reasons> {
+    let mut concerned: BTreeMap<Option<UserId>, Reasons> = BTreeMap::new();
+    let mut note = |user: Option<&UserId>, why: Reasons| {
+        *concerned.entry(user.cloned()).or_default() |= why;
+    };
+    for event in &commit.events {
+        if let Event::RoleGranted { user, .. } | Event::BanChanged { user, .. } = event {
+            note(Some(user), Reasons::STANDING);
+        } else if let Event::Removed { user, .. } = event {
+            note(Some(user), Reasons::REMOVED);
+        } else if let Event::RoleRevoked {
+            user,
+            role: Role::Host,
+            ..
+        } = event
+        {
+            note(Some(user), Reasons::DEMOTED);
+        } else if let Event::RoleRevoked { user, .. } = event {
+            note(Some(user), Reasons::STANDING);
+        } else if let Event::GrantsRestored { changes } = event {
+            for change in changes {
+                note(Some(&change.user), Reasons::DEMOTED);
+            }
+        } else if let Event::MeetingEnded { .. } = event {
+            note(None, Reasons::STANDING);
+        }
+    }
+    concerned
 }
 
 /// What SQL is told of a mark.
@@ -283,10 +317,11 @@ pub(super) fn changed_marks(events: &[Event]) -> impl Iterator<Item = (&UserId, 
 }
 
 /// The command by which a room takes over the meeting's record.
-pub(super) fn adopting(installation: &RoomPolicy, meeting: &Meeting, by: By) -> Command {
+pub(super) fn adopting(installation: &Installation, meeting: &Meeting, by: By) -> Command {
+    let policy = installation.policy_of(&meeting.key.tenant);
     Command::AdoptMeeting {
         creator: meeting.created_by.clone(),
-        policy: Box::new(installation.for_meeting(&meeting.settings, &meeting.access)),
+        policy: Box::new(policy.for_meeting(&meeting.settings, &meeting.access)),
         version: meeting.version(),
         by,
     }

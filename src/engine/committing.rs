@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::actor::Loaded;
 use super::directory::LedgerEntry;
 use super::registry::{Message, Reading, Request};
-use super::reply::{Answer, Outcome, ReplyTo};
+use super::reply::{Answer, Issued, Outcome, ReplyTo};
 use super::store::{Appended, StoreError};
+use super::ticketing::Told;
 use crate::domain::policy::UncreatedRooms;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Commit, Draft, Event, Room};
@@ -87,6 +88,7 @@ impl Loaded {
         for message in messages {
             if let Request::Refresh(connection) = message.request {
                 self.sink.refresh(self.replica.room(), connection);
+                self.tickets_again(Some(connection));
                 continue;
             }
             if is_about_the_dead(&message.request) {
@@ -97,6 +99,12 @@ impl Loaded {
             }
             if matches!(message.request, Request::Reassert) {
                 self.reopen().await;
+                continue;
+            }
+            if matches!(message.request, Request::Ticket(_)) {
+                self.commit(std::mem::take(&mut batch), Authority::Unchecked)
+                    .await;
+                self.answer_ticket(message).await;
                 continue;
             }
             if is_about_access(&message.request) {
@@ -182,9 +190,10 @@ impl Loaded {
             .zip(replies)
             .map(|(request, reply)| match request {
                 Request::Read(reading) => decided(reply, Ok(read(*reading))),
-                Request::Change { .. } | Request::Refresh(_) | Request::Reassert => {
-                    decided(reply, Err(STORE_DOWN))
-                }
+                Request::Change { .. }
+                | Request::Refresh(_)
+                | Request::Ticket(_)
+                | Request::Reassert => decided(reply, Err(STORE_DOWN)),
             })
             .collect();
         self.pause();
@@ -223,6 +232,8 @@ impl Loaded {
         authority: Authority,
     ) -> (Draft, Vec<DraftOutcome>) {
         let writable = authority == Authority::Recorded || self.parts.directory.is_writable();
+        // What a provider has to follow over restarts is acknowledged when SQL has it.
+        let follows = self.is_followed();
         let mut draft = Draft::of(self.room());
         let outcomes = requests
             .iter()
@@ -230,7 +241,9 @@ impl Loaded {
                 let before = draft.events().len();
                 let mut outcome = match request {
                     Request::Read(reading) => Ok(read(*reading)),
-                    Request::Refresh(_) | Request::Reassert => Ok(Outcome::Done),
+                    Request::Refresh(_) | Request::Reassert | Request::Ticket(_) => {
+                        Ok(Outcome::Done)
+                    }
                     Request::Change { command, .. } if !writable && command.changes_authority() => {
                         Err(DATABASE_DOWN)
                     }
@@ -254,7 +267,11 @@ impl Loaded {
                     };
                     *returned = !caused.iter().any(enters);
                 }
-                (outcome, caused.iter().any(Event::is_durable))
+                let durable = |it: &Event| {
+                    let removed = matches!(it, Event::Removed { .. });
+                    it.is_durable() || (follows && removed)
+                };
+                (outcome, caused.iter().any(durable))
             })
             .collect();
         (draft, outcomes)
@@ -264,8 +281,11 @@ impl Loaded {
     /// durable first is answered when SQL has it.
     fn finish(&mut self, commit: Option<Arc<Commit>>, decided: Vec<Decided>) {
         let rev = self.room().rev;
-        let mut now = Vec::with_capacity(decided.len());
+        let mut told = Told::default();
         let mut later = Vec::new();
+        if let Some(commit) = &commit {
+            self.tickets_after(commit, &mut told);
+        }
         for Decided {
             reply,
             outcome,
@@ -275,11 +295,14 @@ impl Loaded {
         {
             match outcome {
                 Ok(outcome) if durable => later.push((reply, outcome)),
-                outcome => answer(reply, self.replica.room(), rev, outcome, &mut now),
+                Ok(outcome @ Outcome::Joined { .. }) => self.answer_join(reply, outcome, &mut told),
+                outcome => answer(reply, self.replica.room(), rev, outcome, &mut told.answers),
             }
         }
+        self.release(&mut told);
+        let Told { answers, tickets } = told;
         self.sink
-            .publish(self.replica.room(), commit.as_deref(), now);
+            .publish(self.replica.room(), commit.as_deref(), answers, &tickets);
         self.note_emptiness();
         self.record(commit, later);
     }
@@ -295,7 +318,7 @@ impl Loaded {
     pub(super) fn answer_one(&mut self, reply: ReplyTo, outcome: Result<Outcome, Refusal>) {
         let mut answers = Vec::new();
         answer(reply, self.room(), self.room().rev, outcome, &mut answers);
-        self.sink.publish(self.replica.room(), None, answers);
+        self.sink.publish(self.replica.room(), None, answers, &[]);
     }
 }
 
@@ -432,6 +455,10 @@ pub(super) fn answer(
     match reply {
         ReplyTo::Nobody => {}
         ReplyTo::Connection(to) => answers.push(Answer { to, rev, outcome }),
+        ReplyTo::Ticket(caller) => {
+            let ticket = None;
+            drop(caller.send(outcome.map(|_| Issued { rev, ticket })));
+        }
         ReplyTo::Caller(caller) => {
             if caller.send(outcome.map(|_| room.clone())).is_err() {
                 tracing::debug!(room.id = %room.key, "the caller did not wait for the answer");

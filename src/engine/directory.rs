@@ -6,11 +6,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::providers::Reasons;
 use crate::domain::grant::{Grants, Held, Stamp};
 use crate::domain::id::{Epoch, RequestId, Revision, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::policy::{AccessChange, MeetingSettings};
 use crate::domain::role::{Mark, Role};
+use crate::domain::ticket::Provider;
 use crate::domain::time::Timestamp;
 
 /// Why the directory did not do it.
@@ -144,6 +146,17 @@ pub enum LedgerEntry {
     /// The meeting was ended for everybody.
     End {
         /// When.
+        at: Timestamp,
+    },
+    /// Something that a media provider has to follow: about somebody, or about the whole room.
+    Sync {
+        /// Whom.
+        user: Option<UserId>,
+        /// Which provider.
+        provider: Provider,
+        /// Why.
+        reasons: Reasons,
+        /// Since when.
         at: Timestamp,
     },
     /// A row of the audit.

@@ -1,5 +1,6 @@
 //! What SQL has to know: before anybody sees it, or before it is acknowledged.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -8,8 +9,10 @@ use super::actor::Loaded;
 use super::authority;
 use super::committing::{Authority, DATABASE_DOWN, Fate, Freshness, STORE_DOWN, answer};
 use super::directory::{DirectoryError, LedgerEntry};
+use super::providers::Reasons;
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
+use super::ticketing::Told;
 use crate::domain::grant::{Grants, Held};
 use crate::domain::id::{Revision, UserId};
 use crate::domain::role::Mark;
@@ -42,7 +45,12 @@ impl Loaded {
         let ends = matches!(command, Command::End { .. });
         let allowed = decide(self.room(), actor, command, now);
         if allowed.as_ref().is_ok_and(|events| !events.is_empty()) {
-            if let Err(error) = self.parts.directory.record(&self.key, vec![entry]).await {
+            let mut entries = vec![entry];
+            if ends {
+                let whole_room = BTreeMap::from([(None, Reasons::STANDING)]);
+                entries.extend(self.to_follow(whole_room));
+            }
+            if let Err(error) = self.parts.directory.record(&self.key, entries).await {
                 tracing::warn!(room.id = %self.key, %error, "a change could not be made durable");
                 return self.answer_one(message.reply, Err(DATABASE_DOWN));
             }
@@ -66,10 +74,13 @@ impl Loaded {
 
     /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits.
     pub(super) fn record(&mut self, commit: Option<Arc<Commit>>, replies: Vec<(ReplyTo, Outcome)>) {
-        let entries = commit
+        let mut entries = commit
             .as_deref()
             .map(authority::entries)
             .unwrap_or_default();
+        if let Some(commit) = &commit {
+            entries.extend(self.to_follow(authority::concerned(commit)));
+        }
         if !entries.is_empty() || !replies.is_empty() {
             self.write(commit, entries, replies);
         }
@@ -125,19 +136,23 @@ impl Loaded {
             && durable
         {
             self.make_good(commit).await;
+            self.follow_up(commit).await;
+        } else if durable {
+            self.parts.to_sync.notify_one();
         }
-        let mut answers = Vec::new();
+        let mut told = Told::default();
+        if let Some(commit) = commit.as_deref().filter(|_| durable) {
+            self.tickets_once_durable(commit, &mut told);
+        }
         for (reply, outcome) in replies {
             let outcome = if durable {
                 Ok(outcome)
             } else {
                 Err(DATABASE_DOWN)
             };
-            answer(reply, self.room(), rev, outcome, &mut answers);
+            answer(reply, self.room(), rev, outcome, &mut told.answers);
         }
-        if !answers.is_empty() {
-            self.sink.publish(self.replica.room(), None, answers);
-        }
+        self.tell(told);
         self.undo(false).await;
     }
 
@@ -204,7 +219,7 @@ impl Loaded {
     /// it never heard of, so SQL is told again.
     pub(super) fn confirm_snapshot(&mut self, grants: &Grants) {
         let news = self.of_others(grants.newer_than(&self.confirmed));
-        self.tell(news.iter().map(authority::grant_entry).collect());
+        self.tell_sql(news.iter().map(authority::grant_entry).collect());
         self.confirmed.merge_all(&news);
     }
 
@@ -225,7 +240,7 @@ impl Loaded {
     }
 
     /// Tells SQL of roles that it may not have heard of.
-    pub(super) fn tell(&mut self, entries: Vec<LedgerEntry>) {
+    pub(super) fn tell_sql(&mut self, entries: Vec<LedgerEntry>) {
         if !entries.is_empty() {
             self.write(None, entries, Vec::new());
         }

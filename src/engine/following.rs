@@ -7,6 +7,7 @@ use super::actor::Loaded;
 use super::authority;
 use super::registry::Message;
 use super::store::Missed;
+use super::ticketing::Told;
 use crate::domain::room::{Commit, Gap, Room};
 
 /// Long enough for roles that are under way to SQL on any node to be there.
@@ -50,10 +51,15 @@ impl Loaded {
     }
 
     fn adopted(&mut self, commit: &Arc<Commit>) {
+        let mut told = Told::default();
+        let ours = commit.id.node == self.parts.ids.node();
+        self.tickets_after(commit, &mut told);
+        self.release(&mut told);
+        let Told { answers, tickets } = told;
         self.sink
-            .publish(self.replica.room(), Some(commit), Vec::new());
+            .publish(self.replica.room(), Some(commit), answers, &tickets);
         self.note_emptiness();
-        if commit.id.node == self.parts.ids.node() {
+        if ours {
             // Ours after all: the store had taken it, but we never heard so. SQL has not.
             self.record(Some(commit.clone()), Vec::new());
         } else {
@@ -127,6 +133,7 @@ impl Loaded {
         self.to_reassert = true;
         self.reconcile_later();
         self.sink.resync(self.replica.room());
+        self.tickets_again(None);
         self.told_since = self.room().rev;
         self.note_emptiness();
     }

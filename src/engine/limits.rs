@@ -11,6 +11,8 @@ pub struct EngineLimits {
     pub batch: usize,
     /// How long an empty room stays loaded.
     pub idle_close: Duration,
+    /// How long an answer waits for a ticket.
+    pub ticket_budget: Duration,
 }
 
 impl Default for EngineLimits {
@@ -19,6 +21,7 @@ impl Default for EngineLimits {
             room_queue: 16_384,
             batch: 1024,
             idle_close: Duration::from_secs(30),
+            ticket_budget: Duration::from_millis(1_500),
         }
     }
 }

@@ -4,10 +4,12 @@ use futures_util::{StreamExt, stream};
 
 use super::directory::Page;
 use super::meetings::{Meetings, Origin, refusal};
+use super::reply::Issued;
 use crate::domain::id::{RoomId, RoomKey, TenantId, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Mark;
 use crate::domain::room::{Command, EndCause, Room};
+use crate::domain::ticket::Provider;
 use crate::domain::time::Timestamp;
 
 /// Rooms that are looked at, or ended, at once.
@@ -27,6 +29,21 @@ impl Meetings {
         self.room(key).await?;
         let Origin { actor, request } = by.clone();
         self.rooms.change_for(key, actor, command, request).await
+    }
+
+    /// A fresh ticket for somebody who is in the room.
+    ///
+    /// # Errors
+    /// [`Refusal::MeetingNotFound`] when there is neither a record nor a room; why they get none.
+    pub async fn ticket(&self, key: &RoomKey, user: UserId) -> Result<Issued, Refusal> {
+        self.room(key).await?;
+        self.rooms.ticket(key, user).await
+    }
+
+    /// Whether meetings of this tenant may be held there.
+    #[must_use]
+    pub fn may_be_held_at(&self, tenant: &TenantId, provider: Provider) -> bool {
+        self.rooms.tickets().serves(tenant, provider)
     }
 
     /// Who is banned from a meeting, by user id, and since when.

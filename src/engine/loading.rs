@@ -38,10 +38,11 @@ pub(super) async fn load(key: &RoomKey, parts: &EngineParts) -> Result<Opening, 
         None => parts.directory.is_closed(key).await.map_err(down)?,
     };
     let grants = parts.directory.grants(key).await.map_err(down)?;
-    let policy = meeting.as_ref().map_or_else(
-        || parts.policy.clone(),
-        |m| parts.policy.for_meeting(&m.settings, &m.access),
-    );
+    let policy = parts.policy.policy_of(&key.tenant);
+    let policy = match &meeting {
+        Some(meeting) => policy.for_meeting(&meeting.settings, &meeting.access),
+        None => policy,
+    };
     let version = meeting.as_ref().map(|meeting| meeting.version());
     let record_version = version.unwrap_or_default();
     let creator = meeting.map(|meeting| meeting.created_by.clone());

@@ -13,7 +13,7 @@ use crate::domain::id::{RequestId, RoomKey, TenantId, UserId};
 use crate::domain::meeting::Meeting;
 use crate::domain::passcode::{Passcode, PasscodeHash};
 use crate::domain::permission::Standing;
-use crate::domain::policy::{Access, AccessChange, RoomPolicy};
+use crate::domain::policy::{Access, AccessChange, Installation};
 use crate::domain::refusal::Refusal;
 use crate::domain::role::Roles;
 use crate::domain::room::{Actor, By, Command, EndCause, Room};
@@ -32,7 +32,7 @@ pub struct Meetings {
     pub(super) directory: Arc<dyn Directory>,
     pub(super) rooms: Arc<Rooms>,
     clock: Arc<dyn Clock>,
-    policy: RoomPolicy,
+    policy: Installation,
     passcodes: Arc<Passcodes>,
 }
 
@@ -53,7 +53,7 @@ impl Meetings {
         directory: Arc<dyn Directory>,
         rooms: Arc<Rooms>,
         clock: Arc<dyn Clock>,
-        policy: RoomPolicy,
+        policy: Installation,
         passcodes: Arc<Passcodes>,
     ) -> Self {
         Self {

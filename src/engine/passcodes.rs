@@ -232,7 +232,11 @@ fn join_of(request: &mut Request) -> Option<&mut Join> {
             command: Command::Join(join),
             ..
         } => Some(join),
-        Request::Change { .. } | Request::Read(_) | Request::Refresh(_) | Request::Reassert => None,
+        Request::Change { .. }
+        | Request::Read(_)
+        | Request::Refresh(_)
+        | Request::Ticket(_)
+        | Request::Reassert => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use super::actor::RoomActor;
@@ -12,12 +12,13 @@ use super::committing::STORE_DOWN;
 use super::directory::Directory;
 use super::limits::EngineLimits;
 use super::passcodes::Passcodes;
-use super::reply::ReplyTo;
+use super::reply::{Issued, ReplyTo};
 use super::sink::EventSink;
 use super::store::RoomStore;
+use super::tickets::TicketIssuer;
 use crate::clock::Clock;
-use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId};
-use crate::domain::policy::RoomPolicy;
+use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};
+use crate::domain::policy::Installation;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::{Actor, Command, Room};
 use crate::ids::IdSource;
@@ -36,6 +37,8 @@ pub enum Request {
     },
     /// Only read it.
     Read(Reading),
+    /// A fresh ticket to the media provider for this user.
+    Ticket(UserId),
     /// This node was away: whoever is connected here and no longer in the room enters again.
     Reassert,
     /// This connection of the room can be written to again after it had fallen behind.
@@ -101,8 +104,12 @@ pub struct EngineParts {
     pub ids: Arc<IdSource>,
     /// Hashes passcodes.
     pub passcodes: Arc<Passcodes>,
+    /// Issues tickets to media providers.
+    pub tickets: Arc<dyn TicketIssuer>,
+    /// Woken when a provider has something to follow.
+    pub to_sync: Arc<Notify>,
     /// Defaults of every room.
-    pub policy: RoomPolicy,
+    pub policy: Installation,
     /// Bounds.
     pub limits: EngineLimits,
     /// Where actors run, so that shutdown can wait for them.
@@ -116,6 +123,10 @@ impl std::fmt::Debug for EngineParts {
             .finish_non_exhaustive()
     }
 }
+
+const SHUTTING_DOWN: Refusal = Refusal::Unavailable {
+    reason: "The room is shutting down",
+};
 
 type Table = Mutex<HashMap<RoomKey, RoomHandle>>;
 
@@ -243,6 +254,27 @@ impl Rooms {
         self.ask(key, request, true).await
     }
 
+    /// A fresh ticket for somebody who is in the room, loading it first when it is not.
+    ///
+    /// # Errors
+    /// Why they get none.
+    pub async fn ticket(&self, key: &RoomKey, user: UserId) -> Result<Issued, Refusal> {
+        let (sender, answer) = oneshot::channel();
+        let message = Message {
+            request: Request::Ticket(user),
+            reply: ReplyTo::Ticket(sender),
+        };
+        self.send_or_load(key, message)
+            .map_err(|undelivered| undelivered.refusal)?;
+        answer.await.unwrap_or(Err(SHUTTING_DOWN))
+    }
+
+    /// Who issues tickets.
+    #[must_use]
+    pub fn tickets(&self) -> &dyn TicketIssuer {
+        &*self.parts.tickets
+    }
+
     /// The room as it is, on whichever node it lives; `None` when it does not.
     ///
     /// # Errors
@@ -295,9 +327,7 @@ impl Rooms {
         sent.map_err(|undelivered| undelivered.refusal)?;
         match answer.await {
             Ok(result) => result,
-            Err(_closed) => Err(Refusal::Unavailable {
-                reason: "The room is shutting down",
-            }),
+            Err(_closed) => Err(SHUTTING_DOWN),
         }
     }
 }

@@ -1,10 +1,13 @@
 //! Who gets the answer to a command, and what the answer is.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use crate::domain::id::{ConnectionId, Position, Revision, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::Room;
+use crate::domain::ticket::{Provider, Ticket};
 
 /// A client that sent an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +31,8 @@ pub enum ReplyTo {
     Connection(ConnectionReply),
     /// A task on this node, which gets the room as it is after the command.
     Caller(oneshot::Sender<Result<Room, Refusal>>),
+    /// A task on this node, which gets a ticket.
+    Ticket(oneshot::Sender<Result<Issued, Refusal>>),
 }
 
 impl ReplyTo {
@@ -36,9 +41,45 @@ impl ReplyTo {
     pub const fn seen(&self) -> Option<Position> {
         match self {
             Self::Connection(connection) => connection.seen,
-            Self::Nobody | Self::Caller(_) => None,
+            Self::Nobody | Self::Caller(_) | Self::Ticket(_) => None,
         }
     }
+}
+
+/// A ticket, and of which state of the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// The room's revision.
+    pub rev: Revision,
+    /// The ticket; `None` where the provider needs none.
+    pub ticket: Option<Arc<Ticket>>,
+}
+
+/// Whose ticket it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// One connection's.
+    Connection(ConnectionId),
+    /// Every connection's of this user.
+    User(UserId),
+}
+
+/// A ticket that is ready, or one that takes longer than anybody should wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Voucher {
+    /// Here it is.
+    Ticket(Arc<Ticket>),
+    /// It follows.
+    Pending(Provider),
+}
+
+/// A ticket on its way to whom it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handout {
+    /// To whom.
+    pub to: Holder,
+    /// What.
+    pub voucher: Voucher,
 }
 
 /// What became of an accepted command.
@@ -57,6 +98,16 @@ pub enum Outcome {
     State,
     /// Its messages were asked for.
     Chat,
+    /// A ticket was asked for.
+    Ticket,
+}
+
+impl Outcome {
+    /// Whether only somebody who is in the room is told.
+    #[must_use]
+    pub const fn is_for_members(&self) -> bool {
+        matches!(self, Self::State | Self::Chat | Self::Ticket)
+    }
 }
 
 /// An answer to a client.

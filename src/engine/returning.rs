@@ -121,6 +121,7 @@ impl Loaded {
             | Event::MessageSent { .. }
             | Event::PasscodeFailed { .. }
             | Event::LockoutLifted { .. }
+            | Event::ProviderSynced { .. }
             | Event::EndingSoon { .. }
             | Event::AbsentForgotten { .. }
             | Event::RoleGranted { .. }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::id::{ConnectionId, RoomKey};
 use crate::domain::room::{Commit, DismissalKind, Room};
 
-use super::reply::Answer;
+use super::reply::{Answer, Handout};
 
 /// Hands out one [`RoomSink`] per live room.
 pub trait EventSink: Send + Sync {
@@ -31,7 +31,14 @@ pub enum Farewell {
 pub trait RoomSink: Send {
     /// Delivers a commit (if there is one) and answers, at most one write per client. Connections
     /// that the commit attaches get the room whole and none of the commit's events.
-    fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>);
+    /// Tickets come after the commit's events and before the answers.
+    fn publish(
+        &mut self,
+        room: &Room,
+        commit: Option<&Commit>,
+        answers: Vec<Answer>,
+        tickets: &[Handout],
+    );
 
     /// Whether a client of this node has this connection open and was let into the room with it.
     fn is_live(&self, connection: ConnectionId) -> bool;

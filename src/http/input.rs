@@ -23,10 +23,24 @@ impl<T: DeserializeOwned + Send> FromRequest<Arc<Api>> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request<Body>, api: &Arc<Api>) -> Result<Self, Problem> {
+        let RawBody(bytes) = RawBody::from_request(request, api).await?;
+        read(&bytes).map(Self)
+    }
+}
+
+/// A body as it came, to the byte.
+#[derive(Debug)]
+pub struct RawBody(pub Bytes);
+
+impl FromRequest<Arc<Api>> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request<Body>, api: &Arc<Api>) -> Result<Self, Problem> {
         let body = collect(request.into_body(), api.limits.body_bytes);
-        let patience = api.limits.body_timeout;
-        let bytes = tokio::time::timeout(patience, body).await;
-        read(&bytes.unwrap_or_else(|_elapsed| Err(Problem::too_slow()))?).map(Self)
+        let bytes = tokio::time::timeout(api.limits.body_timeout, body).await;
+        bytes
+            .unwrap_or_else(|_elapsed| Err(Problem::too_slow()))
+            .map(Self)
     }
 }
 

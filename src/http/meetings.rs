@@ -85,7 +85,7 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
         created_at: now,
         updated_at: now,
         ended_at: None,
-        settings: settings(body.settings.as_ref())?.unwrap_or_default(),
+        settings: settings(api, caller, body.settings.as_ref())?.unwrap_or_default(),
         access: Access {
             locked: body.locked.unwrap_or(false),
             lobby: body.lobby.unwrap_or(false),
@@ -94,9 +94,21 @@ fn new_meeting(api: &Api, caller: &Caller, body: &CreateMeeting) -> Result<Meeti
     })
 }
 
-fn settings(given: Option<&SettingsInput>) -> Result<Option<MeetingSettings>, Refusal> {
+fn settings(
+    api: &Api,
+    caller: &Caller,
+    given: Option<&SettingsInput>,
+) -> Result<Option<MeetingSettings>, Refusal> {
     let Some(given) = given else { return Ok(None) };
     let read = given.settings();
+    if let Some(provider) = read.and_then(|settings| settings.provider)
+        && !api
+            .meetings
+            .may_be_held_at(&caller.principal.tenant, provider)
+    {
+        let name = provider.as_str();
+        return Err(invalid(format!("provider {name} is not configured here")));
+    }
     read.map(Some).ok_or_else(|| {
         invalid(
             "notBefore and notAfter must be RFC 3339 text or milliseconds since 1970, and in this order; \
@@ -229,7 +241,7 @@ pub async fn update(
             .map(|text| input::line("description", text, limit))
             .transpose()?,
         starts_at: moment(body.starts_at.as_ref())?,
-        settings: settings(body.settings.as_ref())?,
+        settings: settings(&api, &caller, body.settings.as_ref())?,
         access: AccessChange {
             locked: body.locked,
             lobby: body.lobby,

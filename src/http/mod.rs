@@ -12,6 +12,7 @@ use crate::auth::Authenticator;
 use crate::domain::id::RoomId;
 use crate::engine::directory::Page;
 use crate::engine::meetings::Meetings;
+use crate::engine::notices::Notices;
 use crate::engine::rates::Rates;
 use crate::engine::readiness::Readiness;
 use crate::engine::security::Security;
@@ -27,6 +28,8 @@ pub mod problem;
 pub mod request_id;
 pub mod rooms;
 pub mod security;
+pub mod tickets;
+pub mod webhooks;
 
 /// Bounds of the REST surface, all of them settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +78,8 @@ pub struct Api {
     pub security: Arc<Security>,
     /// How often somebody may ask.
     pub rates: Arc<Rates>,
+    /// What media providers tell.
+    pub notices: Notices,
     /// Bounds.
     pub limits: HttpLimits,
     /// Draws a meeting's id where the client gave none.
@@ -87,6 +92,7 @@ fn live() -> Router<Arc<Api>> {
     Router::new()
         .route("/api/rooms", get(rooms::list))
         .route("/api/rooms/end", post(rooms::end_all))
+        .route(&of("token"), post(tickets::issue))
         .route(&of("lobby"), get(moderation::lobby))
         .route(&of("admit"), post(moderation::admit))
         .route(&of("deny"), post(moderation::deny))
@@ -124,6 +130,11 @@ pub fn router(api: Arc<Api>) -> Router {
         .route("/api/meetings/{id}/audit", get(meetings::audit))
         .merge(live())
         .route("/api/security-events", get(security::events))
+        .route("/api/webhooks/{provider}", post(webhooks::take))
+        .route(
+            "/api/webhooks/{provider}/{tenant}",
+            post(webhooks::take_for_tenant),
+        )
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(axum::middleware::from_fn(request_id::named))

@@ -198,6 +198,26 @@ pub fn draining() -> Problem {
 
 /// No such path.
 pub async fn no_route() -> Problem {
+    no_such_route()
+}
+
+/// A notice that was signed too long ago, or ahead of time.
+#[must_use]
+pub fn stale_notice() -> Problem {
+    let detail = "The notice was not signed just now; look at the clocks".to_owned();
+    Problem {
+        status: StatusCode::BAD_REQUEST,
+        code: "stale-notice",
+        detail,
+        retry_after: None,
+        bad_token: false,
+        decided: None,
+    }
+}
+
+/// The same, where it is found out later.
+#[must_use]
+pub fn no_such_route() -> Problem {
     let detail = "There is nothing at this path".to_owned();
     Problem {
         status: StatusCode::NOT_FOUND,

@@ -10,3 +10,4 @@ pub mod message;
 pub mod names;
 pub mod request;
 pub mod rest;
+pub mod ticket;

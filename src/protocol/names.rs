@@ -48,11 +48,13 @@ pub mod client {
     pub const SEND_MESSAGE: &str = "send-message";
     /// Ask for the messages that are kept.
     pub const REQUEST_CHAT_HISTORY: &str = "request-chat-history";
+    /// Ask for a fresh ticket to the media provider.
+    pub const REFRESH_TOKEN: &str = "refresh-token";
     /// Put another token in the place of the connection's.
     pub const REFRESH_AUTH: &str = "refresh-auth";
 
     /// All of them.
-    pub const ALL: [&str; 24] = [
+    pub const ALL: [&str; 25] = [
         JOIN_ROOM,
         LEAVE_ROOM,
         MAKE_HOST,
@@ -76,6 +78,7 @@ pub mod client {
         SIGNAL,
         SEND_MESSAGE,
         REQUEST_CHAT_HISTORY,
+        REFRESH_TOKEN,
         REFRESH_AUTH,
     ];
 }
@@ -132,13 +135,19 @@ pub mod server {
     pub const RECEIVE_MESSAGE: &str = "receive-message";
     /// The messages that are kept.
     pub const CHAT_HISTORY: &str = "chat-history";
+    /// What lets you into the room at the media provider.
+    pub const PROVIDER_TOKEN: &str = "provider-token";
+    /// The provider does not answer yet; the token follows.
+    pub const PROVIDER_PENDING: &str = "provider-pending";
+    /// How far the provider has followed a change.
+    pub const PROVIDER_SYNC: &str = "provider-sync";
     /// Your token is about to expire; send another with `refresh-auth`.
     pub const TOKEN_EXPIRING: &str = "token-expiring";
     /// Your command was refused.
     pub const ERROR: &str = "error";
 
     /// All of them.
-    pub const ALL: [&str; 27] = [
+    pub const ALL: [&str; 30] = [
         EXISTING_PARTICIPANTS,
         PARTICIPANT_JOINED,
         PARTICIPANT_LEFT,
@@ -164,6 +173,9 @@ pub mod server {
         SIGNAL,
         RECEIVE_MESSAGE,
         CHAT_HISTORY,
+        PROVIDER_TOKEN,
+        PROVIDER_PENDING,
+        PROVIDER_SYNC,
         TOKEN_EXPIRING,
         ERROR,
     ];

@@ -89,6 +89,8 @@ pub enum Request {
     },
     /// Ask for the messages that are kept.
     ChatHistory(RoomId),
+    /// Ask for a fresh ticket to the media provider.
+    RefreshTicket(RoomId),
     /// Put another token in the place of the connection's.
     RefreshAuth(Token),
 }

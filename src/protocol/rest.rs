@@ -15,6 +15,7 @@ use crate::domain::meeting::Meeting;
 use crate::domain::participant::Participant;
 use crate::domain::policy::{DevicePolicy, MeetingSettings};
 use crate::domain::room::Room;
+use crate::domain::ticket::Provider;
 use crate::domain::time::Timestamp;
 
 /// A moment as RFC 3339 in UTC with milliseconds.
@@ -156,6 +157,7 @@ pub struct SettingsInput {
     max_duration_ms: Option<u64>,
     empty_timeout_ms: Option<u64>,
     admit_on_host_join: Option<bool>,
+    provider: Option<Provider>,
 }
 
 impl SettingsInput {
@@ -184,6 +186,7 @@ impl SettingsInput {
             max_duration_ms: self.max_duration_ms,
             empty_timeout_ms: self.empty_timeout_ms,
             admit_on_host_join: self.admit_on_host_join,
+            provider: self.provider,
         })
     }
 }

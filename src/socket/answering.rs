@@ -1,6 +1,6 @@
 //! What becomes of the answers to commands: who is told what, and in whose stead a replay comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::fanout::{Fanout, send_answer};
@@ -11,10 +11,10 @@ use super::waiting::waits;
 use crate::domain::id::ConnectionId;
 use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::room::Room;
-use crate::engine::reply::{Answer, Outcome};
-use crate::protocol::delta::{self, Rendered, Resumed, View};
+use crate::engine::reply::{Answer, Handout, Holder, Outcome, Voucher};
+use crate::protocol::delta::{self, Provided, Rendered, Resumed, View};
 use crate::protocol::message::Message;
-use crate::protocol::names::client;
+use crate::protocol::names::{client, server};
 
 impl Fanout {
     /// What a command's outcome means for who is where, and for how often one may join.
@@ -71,10 +71,22 @@ impl Fanout {
         room: &Room,
         view: &mut View,
         shown: &Shown<'_>,
-        answers: Vec<Answer>,
+        (answers, vouchers): (Vec<Answer>, Vouchers),
     ) -> Extras {
         let list = shown.list;
         let mut extras = Extras::new();
+        // Who asked to join gets it after the list, which may be part of the answer.
+        let mut vouchers = vouchers;
+        let joins = |answer: &&Answer| matches!(answer.outcome, Ok(Outcome::Joined { .. }));
+        let joining: HashSet<_> = answers
+            .iter()
+            .filter(joins)
+            .map(|it| it.to.connection)
+            .collect();
+        for (id, voucher) in vouchers.iter_mut().filter(|(id, _)| !joining.contains(*id)) {
+            let extra: &mut Parcel = extras.entry(*id).or_default();
+            extra.push(voucher.tell());
+        }
         let mut whole: HashMap<ConnectionId, usize> = HashMap::new();
         for mut answer in answers {
             let id = answer.to.connection;
@@ -86,7 +98,8 @@ impl Fanout {
             connection.end_command();
             let asks_for_all =
                 matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
-            if matches!(answer.outcome, Ok(Outcome::State | Outcome::Chat)) && !is_member {
+            let for_members = Outcome::is_for_members;
+            if answer.outcome.as_ref().is_ok_and(for_members) && !is_member {
                 // Its join was refused meanwhile.
                 answer.outcome = Err(Refusal::NotJoined);
             } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
@@ -116,9 +129,15 @@ impl Fanout {
             if is_member && joined && !newly() && !shown.spares_list(id) {
                 pieces.extend(list.cloned().map(Piece::Event));
             }
+            let voucher = vouchers.get_mut(&id).filter(|_| is_member);
+            if let Some(voucher) = voucher.filter(|voucher| !voucher.told) {
+                pieces.push(voucher.tell());
+            }
             let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
             let entered = is_member || shown.has_entered(room, &answer);
-            pieces.extend(acknowledge(room, view, list, &answer, (resumed, entered)));
+            let provided = vouchers.get(&id).map_or(Provided::Nothing, Told::provided);
+            let context = (resumed, entered, provided);
+            pieces.extend(acknowledge(room, view, list, &answer, context));
             if is_member {
                 let extra: &mut Parcel = extras.entry(id).or_default();
                 pieces.into_iter().for_each(|piece| extra.push(piece));
@@ -130,13 +149,59 @@ impl Fanout {
     }
 }
 
+/// A ticket, or that it follows, for one connection.
+pub(super) struct Told {
+    message: Arc<Message>,
+    told: bool,
+}
+
+/// Tickets by connection.
+pub(super) type Vouchers = HashMap<ConnectionId, Told>;
+
+impl Told {
+    fn tell(&mut self) -> Piece {
+        self.told = true;
+        Piece::Event(self.message.clone())
+    }
+
+    fn provided(&self) -> Provided<'_> {
+        if self.message.name == server::PROVIDER_TOKEN {
+            Provided::Ticket(&self.message.payload)
+        } else {
+            Provided::Pending
+        }
+    }
+}
+
+impl Fanout {
+    /// The tickets for members on this node.
+    pub(super) fn vouchers(&self, tickets: &[Handout]) -> Vouchers {
+        let mut vouchers = Vouchers::new();
+        for Handout { to, voucher } in tickets {
+            let message = Arc::new(match voucher {
+                Voucher::Ticket(ticket) => delta::provider_token(ticket),
+                Voucher::Pending(provider) => delta::provider_pending(*provider, &self.key.room),
+            });
+            let ids = match to {
+                Holder::Connection(id) => std::slice::from_ref(id),
+                Holder::User(user) => self.members.of(user),
+            };
+            for id in ids.iter().filter(|id| self.members.get(**id).is_some()) {
+                let (message, told) = (message.clone(), false);
+                vouchers.insert(*id, Told { message, told });
+            }
+        }
+        vouchers
+    }
+}
+
 /// What is answered instead of one more list. A join has taken effect and is not refused.
 fn over_budget(answer: &Answer) -> Result<Outcome, Refusal> {
     match &answer.outcome {
         Ok(Outcome::Joined { .. }) => Ok(Outcome::Done),
-        Ok(Outcome::State | Outcome::Chat | Outcome::Done) | Err(_) => Err(Refusal::busy(
-            "You asked for the whole room too often at once",
-        )),
+        Ok(Outcome::State | Outcome::Chat | Outcome::Ticket | Outcome::Done) | Err(_) => Err(
+            Refusal::busy("You asked for the whole room too often at once"),
+        ),
     }
 }
 
@@ -174,7 +239,7 @@ fn acknowledge(
     view: &mut View,
     list: Option<&Arc<Message>>,
     answer: &Answer,
-    (resumed, entered): (Option<Resumed>, bool),
+    (resumed, entered, provided): (Option<Resumed>, bool, Provided<'_>),
 ) -> Vec<Piece> {
     let outcome = match &answer.outcome {
         Ok(outcome) => outcome,
@@ -186,10 +251,11 @@ fn acknowledge(
         Outcome::Done => delta::done_ack(answer.rev),
         Outcome::State => delta::room_ack(room, list),
         Outcome::Joined { user, .. } if entered => {
-            delta::joined_ack(view, room, list, user, resumed)
+            delta::joined_ack(view, room, list, user, (resumed, provided))
         }
         // In the lobby, or out of it again with the same commit: the room is not shown.
         Outcome::Joined { user, .. } => delta::waiting_ack(room, user),
+        Outcome::Ticket => delta::ticket_ack(answer.rev, provided),
         Outcome::Chat => {
             let history = delta::history(room);
             let payload = delta::chat_ack(answer.rev, &history);

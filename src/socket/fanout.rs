@@ -15,7 +15,7 @@ use crate::domain::id::{ConnectionId, RoomKey, UserId};
 use crate::domain::participant::MediaKind;
 use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
 use crate::engine::registry::Request;
-use crate::engine::reply::Answer;
+use crate::engine::reply::{Answer, Handout};
 use crate::engine::sink::{EventSink, Farewell, RoomSink};
 use crate::protocol::delta::{self, Attached, Rendered, View};
 use crate::protocol::message::Message;
@@ -63,7 +63,13 @@ pub(super) struct Fanout {
 }
 
 impl RoomSink for Fanout {
-    fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>) {
+    fn publish(
+        &mut self,
+        room: &Room,
+        commit: Option<&Commit>,
+        answers: Vec<Answer>,
+        tickets: &[Handout],
+    ) {
         let mut view = self.view.take().unwrap_or_else(|| View::of(room));
         let rendered = commit
             .map(|commit| delta::render(&mut view, commit, room))
@@ -85,7 +91,8 @@ impl RoomSink for Fanout {
             rendered: &rendered,
             replays: &replays,
         };
-        let extras = self.answers(room, &mut view, &shown, answers);
+        let vouchers = self.vouchers(tickets);
+        let extras = self.answers(room, &mut view, &shown, (answers, vouchers));
         self.send(&sorted, &shown, &extras);
         self.pass(room, &rendered, &sorted);
         self.view = Some(view);

@@ -149,6 +149,7 @@ impl Inbound {
                 self.change(from, &key, user, command)
             }
             Request::ChatHistory(room) => self.read(from, room, Reading::Chat),
+            Request::RefreshTicket(room) => self.refresh_ticket(from, room),
             Request::RoomState(room) => self.read(from, room, Reading::Room),
             Request::RefreshAuth(token) => self.refresh_auth(from, token),
         }
@@ -255,6 +256,14 @@ impl Inbound {
         self.change(from, &key, user, command)?;
         self.connection.leave(&key);
         Ok(())
+    }
+
+    fn refresh_ticket(&self, from: ConnectionReply, room: RoomId) -> Result<(), Refusal> {
+        let key = self.key(room);
+        let user = self.user_in(&key)?;
+        // Whose connection is not in the room learns from the room why.
+        let request = RoomRequest::Ticket(user);
+        self.send(from, |rooms, message| rooms.send(&key, message), request)
     }
 
     /// Verifying may have to wait for keys, and concerns no room: it is no command of one.

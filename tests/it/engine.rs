@@ -9,4 +9,5 @@ mod moderation;
 mod nodes;
 mod restoring;
 mod sql;
+mod tickets;
 mod time;

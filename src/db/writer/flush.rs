@@ -10,6 +10,7 @@ use crate::domain::meeting::Meeting;
 use crate::domain::role::{Mark, Role};
 use crate::domain::time::Timestamp;
 use crate::engine::directory::{AuditRow, LedgerEntry};
+use crate::engine::providers::Reasons;
 
 /// The rows of a transaction, in order of submission.
 #[derive(Debug, Default)]
@@ -22,6 +23,8 @@ pub(super) struct Flush<'a> {
     pub(super) ends: Vec<End<'a>>,
     /// Roles given and taken.
     pub(super) grants: Vec<GrantChange<'a>>,
+    /// What providers have to follow.
+    pub(super) syncs: Vec<SyncRow<'a>>,
     /// Rows of the audit that do not belong to a creation.
     pub(super) audit: Vec<AuditLine<'a>>,
 }
@@ -59,6 +62,17 @@ pub(super) struct GrantChange<'a> {
     /// Since when, if it is still held.
     pub(super) since: Option<i64>,
     pub(super) stamp: i64,
+}
+
+/// A row of `provider_syncs`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SyncRow<'a> {
+    pub(super) key: &'a RoomKey,
+    pub(super) user: &'a str,
+    pub(super) provider: &'static str,
+    pub(super) reasons: Reasons,
+    pub(super) at: i64,
+    pub(super) job: usize,
 }
 
 /// A row of `audit`.
@@ -99,7 +113,10 @@ impl<'a> Flush<'a> {
                     }
                 }
                 // never shared: the writer does these one by one
-                Job::Update { .. } | Job::Delete { .. } | Job::Security { .. } => {}
+                Job::Update { .. }
+                | Job::Delete { .. }
+                | Job::Providers { .. }
+                | Job::Security { .. } => {}
             }
         }
         flush
@@ -135,6 +152,19 @@ impl<'a> Flush<'a> {
                     at: convert::millis(*at),
                 });
             }
+            LedgerEntry::Sync {
+                user,
+                provider,
+                reasons,
+                at,
+            } => self.syncs.push(SyncRow {
+                key,
+                user: user.as_ref().map(UserId::as_str).unwrap_or_default(),
+                provider: provider.as_str(),
+                reasons: *reasons,
+                at: convert::millis(*at),
+                job,
+            }),
             LedgerEntry::Audit(row) => {
                 self.audit.push(AuditLine::of(job, key, ids.next(now), row));
             }
@@ -164,6 +194,12 @@ impl<'a> Flush<'a> {
                 .filter(|row| row.job == job)
                 .copied()
                 .collect(),
+            syncs: self
+                .syncs
+                .iter()
+                .filter(|row| row.job == job)
+                .copied()
+                .collect(),
             audit: self
                 .audit
                 .iter()
@@ -171,6 +207,20 @@ impl<'a> Flush<'a> {
                 .cloned()
                 .collect(),
         }
+    }
+
+    /// What providers have to follow, each once and in one order for every process.
+    pub(super) fn settled_syncs(&self) -> Vec<SyncRow<'a>> {
+        let mut rows = self.syncs.clone();
+        rows.sort_unstable();
+        rows.dedup_by(|row, kept| {
+            let same = (row.key, row.user, row.provider) == (kept.key, kept.user, kept.provider);
+            if same {
+                kept.reasons |= row.reasons;
+            }
+            same
+        });
+        rows
     }
 
     /// What is left of the roles: the last change of each.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use crate::db::providers::ProviderChange;
 use crate::domain::id::RoomKey;
 use crate::domain::meeting::Meeting;
 use crate::domain::time::Timestamp;
@@ -46,6 +47,11 @@ pub(in crate::db) enum Job {
         forget_before: Timestamp,
         done: Done<()>,
     },
+    /// What is kept for media providers.
+    Providers {
+        change: ProviderChange,
+        done: Done<bool>,
+    },
 }
 
 impl Job {
@@ -56,6 +62,7 @@ impl Job {
             Self::Create { .. }
             | Self::Update { .. }
             | Self::Delete { .. }
+            | Self::Providers { .. }
             | Self::Security { .. } => false,
         }
     }
@@ -64,7 +71,10 @@ impl Job {
     pub(super) const fn is_shared(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Record { .. } => true,
-            Self::Update { .. } | Self::Delete { .. } | Self::Security { .. } => false,
+            Self::Update { .. }
+            | Self::Delete { .. }
+            | Self::Providers { .. }
+            | Self::Security { .. } => false,
         }
     }
 
@@ -79,10 +89,12 @@ impl Job {
     fn writes_meeting(&self) -> bool {
         match self {
             Self::Create { .. } | Self::Update { .. } | Self::Delete { .. } => true,
-            Self::Security { .. } => false,
+            Self::Security { .. } | Self::Providers { .. } => false,
             Self::Record { entries, .. } => entries.iter().any(|entry| match entry {
                 LedgerEntry::Claim { .. } | LedgerEntry::End { .. } => true,
-                LedgerEntry::Grant { .. } | LedgerEntry::Audit(_) => false,
+                LedgerEntry::Grant { .. } | LedgerEntry::Sync { .. } | LedgerEntry::Audit(_) => {
+                    false
+                }
             }),
         }
     }
@@ -93,7 +105,7 @@ impl Job {
             Self::Record { key, .. } | Self::Update { key, .. } | Self::Delete { key, .. } => {
                 Some(key)
             }
-            Self::Security { .. } => None,
+            Self::Security { .. } | Self::Providers { .. } => None,
         }
     }
 
@@ -105,6 +117,7 @@ impl Job {
             Self::Update { done, .. } => answer(done, Err(error)),
             Self::Delete { done, .. } => answer(done, Err(error)),
             Self::Security { done, .. } => answer(done, Err(error)),
+            Self::Providers { done, .. } => answer(done, Err(error)),
         }
     }
 }

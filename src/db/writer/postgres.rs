@@ -8,7 +8,7 @@ use sea_orm::sqlx::postgres::{PgArguments, PgConnection};
 use sea_orm::sqlx::query::Query;
 use sea_orm::sqlx::{self, Connection, Postgres, Row};
 
-use super::flush::{AuditLine, Flush, GrantChange, MeetingRow};
+use super::flush::{AuditLine, Flush, GrantChange, MeetingRow, SyncRow};
 use crate::db::failure::Failure;
 
 /// Returns what was created; the audit hears of nothing else.
@@ -71,6 +71,16 @@ SELECT * FROM UNNEST($8::text[], $9::text[], $10::text[], $11::bigint[], $12::te
 -- the answer to an earlier attempt may have been lost after it was committed
 ON CONFLICT DO NOTHING";
 
+const SYNC: &str = "
+INSERT INTO provider_syncs (tenant, meeting_id, user_id, provider, reasons, touched, next_at,
+                            claimed_until, attempts)
+SELECT tenant, meeting_id, user_id, provider, reasons, at, at, 0, 0
+FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+  AS v (tenant, meeting_id, user_id, provider, reasons, at)
+ON CONFLICT (tenant, meeting_id, user_id, provider) DO UPDATE
+  SET reasons = provider_syncs.reasons | excluded.reasons,
+      touched = provider_syncs.touched + 1, next_at = excluded.next_at, attempts = 0";
+
 type Bound = Query<'static, Postgres, PgArguments>;
 
 /// Writes a flush, all or nothing, and returns the jobs whose meeting id was taken.
@@ -80,7 +90,8 @@ pub(super) async fn write(
 ) -> Result<HashSet<usize>, Failure> {
     let creates = !flush.creations.is_empty();
     let records = !(flush.grants.is_empty() && flush.audit.is_empty());
-    let single = flush.claims.is_empty() && flush.ends.is_empty() && creates != records;
+    let alone = flush.claims.is_empty() && flush.ends.is_empty() && flush.syncs.is_empty();
+    let single = alone && creates != records;
     if single {
         return statements(connection, flush).await;
     }
@@ -133,7 +144,29 @@ async fn statements(
         let lines: Vec<_> = flush.audit.iter().collect();
         bind_audit(query, &lines).execute(&mut *connection).await?;
     }
+    if !flush.syncs.is_empty() {
+        sync(connection, flush).await?;
+    }
     Ok(taken)
+}
+
+async fn sync(connection: &mut PgConnection, flush: &Flush<'_>) -> Result<(), Failure> {
+    let rows = flush.settled_syncs();
+    let texts = |of: fn(&SyncRow<'_>) -> String| rows.iter().map(of).collect::<Vec<_>>();
+    sqlx::query(SYNC)
+        .bind(texts(|row| row.key.tenant.to_string()))
+        .bind(texts(|row| row.key.room.to_string()))
+        .bind(texts(|row| row.user.to_owned()))
+        .bind(texts(|row| row.provider.to_owned()))
+        .bind(
+            rows.iter()
+                .map(|row| i64::from(row.reasons.bits()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(rows.iter().map(|row| row.at).collect::<Vec<_>>())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 async fn create(

@@ -70,6 +70,7 @@ impl Script {
             script.text(end.key.room.as_str())?;
         }
         script.grants(flush)?;
+        script.syncs(flush)?;
         script.audit(flush)?;
         script.sql.push_str("COMMIT");
         Ok(script)
@@ -125,6 +126,26 @@ impl Script {
         }
         self.fill(blank)?;
         self.sql.push_str(") WHERE column1 IS NOT NULL; ");
+        Ok(())
+    }
+
+    fn syncs(&mut self, flush: &Flush<'_>) -> Result<(), Failure> {
+        for row in flush.settled_syncs() {
+            self.sql.push_str(
+                "INSERT INTO provider_syncs (tenant, meeting_id, user_id, provider, reasons, \
+                 touched, next_at, claimed_until, attempts) VALUES (?,?,?,?,?,?,?,0,0) \
+                 ON CONFLICT (tenant, meeting_id, user_id, provider) DO UPDATE SET \
+                 reasons = provider_syncs.reasons | excluded.reasons, \
+                 touched = provider_syncs.touched + 1, next_at = excluded.next_at, attempts = 0; ",
+            );
+            self.text(row.key.tenant.as_str())?;
+            self.text(row.key.room.as_str())?;
+            self.text(row.user)?;
+            self.text(row.provider)?;
+            self.bind(i64::from(row.reasons.bits()))?;
+            self.bind(row.at)?;
+            self.bind(row.at)?;
+        }
         Ok(())
     }
 

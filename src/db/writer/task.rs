@@ -14,7 +14,7 @@ use super::together::{Results, Written, write_shared};
 use crate::clock::Clock;
 use crate::db::failure::Failure;
 use crate::db::state::State;
-use crate::db::{changes, convert, security};
+use crate::db::{changes, convert, providers, security};
 use crate::domain::id::RoomKey;
 use crate::domain::meeting::Meeting;
 use crate::engine::directory::{DirectoryError, LedgerEntry};
@@ -192,9 +192,13 @@ impl Writer {
                 answer(done, Ok(()));
             }
             // not shared, so never here
-            (job @ (Job::Update { .. } | Job::Delete { .. } | Job::Security { .. }), Ok(_)) => {
-                job.refuse(closed());
-            }
+            (
+                job @ (Job::Update { .. }
+                | Job::Delete { .. }
+                | Job::Providers { .. }
+                | Job::Security { .. }),
+                Ok(_),
+            ) => job.refuse(closed()),
         }
     }
 
@@ -236,6 +240,10 @@ impl Writer {
                 let result = link
                     .run(|db| security::write(db, &rows, forget_before))
                     .await;
+                answer(done, result.map_err(Into::into));
+            }
+            Job::Providers { change, done } => {
+                let result = link.run(|db| providers::write(db, &change)).await;
                 answer(done, result.map_err(Into::into));
             }
             // shared, so never here

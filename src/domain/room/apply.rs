@@ -54,7 +54,7 @@ impl Room {
             }
             Event::LockoutLifted { .. } => self.failures = Arc::default(),
             Event::MessageSent { message } => self.remember_message(message),
-            Event::Signalled { .. } | Event::UnmuteAsked { .. } => {}
+            Event::Signalled { .. } | Event::UnmuteAsked { .. } | Event::ProviderSynced { .. } => {}
             Event::AbsentForgotten { users } => {
                 for user in users {
                     Arc::make_mut(&mut self.absent).remove(user);

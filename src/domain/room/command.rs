@@ -15,6 +15,7 @@ use crate::domain::passcode::{GivenPasscode, Network, Passcode};
 use crate::domain::policy::{AccessChange, RoomPolicy};
 use crate::domain::refusal::RoleChange;
 use crate::domain::role::Mark;
+use crate::domain::ticket::{Provider, SyncState};
 use crate::domain::time::Timestamp;
 
 /// Who wants it.
@@ -230,6 +231,15 @@ pub enum Command {
         /// By whom it was changed.
         by: By,
     },
+    /// Tell the people concerned how far the media provider has followed a change.
+    ReportSync {
+        /// Whom it was about.
+        user: UserId,
+        /// Which provider.
+        provider: Provider,
+        /// How far.
+        state: SyncState,
+    },
     /// Marks go back to what SQL holds: they could not be made durable, or the store had lost them.
     /// What the room knows better stays.
     RestoreGrants {
@@ -280,6 +290,7 @@ impl Command {
             | Self::LoseStrangers { .. }
             | Self::Expire
             | Self::AdoptMeeting { .. }
+            | Self::ReportSync { .. }
             | Self::RestoreGrants { .. } => false,
         }
     }

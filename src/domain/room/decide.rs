@@ -84,6 +84,15 @@ pub(super) fn into_draft(
             // A banned user who was its creator is one no longer.
             removal::settle(draft, now);
         }
+        Command::ReportSync {
+            user,
+            provider,
+            state,
+        } => draft.record(Event::ProviderSynced {
+            user: user.clone(),
+            provider: *provider,
+            state: *state,
+        }),
         Command::RestoreGrants { changes } => restore(draft, changes, now),
     }
     // A host may come out of the lobby.

@@ -14,6 +14,7 @@ use crate::domain::participant::{
 use crate::domain::passcode::{Failure, LockoutScope};
 use crate::domain::policy::RoomPolicy;
 use crate::domain::role::Role;
+use crate::domain::ticket::{Provider, SyncState};
 use crate::domain::time::Timestamp;
 
 /// Who caused an event, with the name shown to others at that moment.
@@ -363,6 +364,15 @@ pub enum Event {
         /// Those that may have changed.
         changes: Vec<GrantChange>,
     },
+    /// The media provider has followed a change, or has not yet.
+    ProviderSynced {
+        /// Whom it was about.
+        user: UserId,
+        /// Which provider.
+        provider: Provider,
+        /// How far.
+        state: SyncState,
+    },
     /// No host is left; the role grace runs.
     HostVacated {
         /// When the succession is decided.
@@ -418,6 +428,7 @@ impl Event {
             | Self::HostVacated { .. }
             | Self::HostChanged { .. }
             | Self::MeetingClaimed { .. }
+            | Self::ProviderSynced { .. }
             | Self::GrantsRestored { .. } => None,
         }
     }

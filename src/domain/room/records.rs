@@ -229,7 +229,7 @@ impl<'a> Touched<'a> {
                 self.summary = true;
                 self.messages.push(message.number);
             }
-            Event::Signalled { .. } | Event::UnmuteAsked { .. } => {}
+            Event::Signalled { .. } | Event::UnmuteAsked { .. } | Event::ProviderSynced { .. } => {}
             Event::MeetingClaimed { .. }
             | Event::HostVacated { .. }
             | Event::HostChanged { .. }

@@ -1,6 +1,7 @@
 //! Acknowledgements and refusals of the delta dialect.
 
 use super::queue;
+use super::tickets::Provided;
 use super::view::View;
 use crate::domain::id::{Revision, UserId};
 use crate::domain::refusal::Refusal;
@@ -139,7 +140,7 @@ pub fn joined_ack(
     room: &Room,
     list: &str,
     joiner: &UserId,
-    resumed: Option<Resumed>,
+    (resumed, provided): (Option<Resumed>, Provided<'_>),
 ) -> String {
     let mut out = begin(room, list.len());
     out.push_str(",\"participant\":");
@@ -148,7 +149,7 @@ pub fn joined_ack(
         out.push_str(",\"participants\":");
         out.push_str(list);
     }
-    out.push_str(",\"provider\":null");
+    provided.write(&mut out);
     if let Some(resumed) = resumed {
         resumed.write(&mut out);
     }

@@ -11,6 +11,7 @@ mod queue;
 mod recall;
 mod render;
 mod session;
+mod tickets;
 mod view;
 
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use queue::waiting;
 pub use recall::recall;
 pub use render::{Attached, Rendered, render};
 pub use session::{refreshed_ack, token_expiring};
+pub use tickets::{Provided, provider_pending, provider_token, ticket_ack};
 pub use view::View;

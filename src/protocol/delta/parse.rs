@@ -46,6 +46,10 @@ pub fn parse(
             change_role(packet, role(Role::CoHost, false)),
         ),
         client::ROOM_STATE => (client::ROOM_STATE, room_of(packet).map(Request::RoomState)),
+        client::REFRESH_TOKEN => {
+            let request = room_of(packet).map(Request::RefreshTicket);
+            (client::REFRESH_TOKEN, request)
+        }
         client::REQUEST_CHAT_HISTORY => {
             let request = room_of(packet).map(Request::ChatHistory);
             (client::REQUEST_CHAT_HISTORY, request)

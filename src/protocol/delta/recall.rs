@@ -59,6 +59,7 @@ const fn tells_all(event: &Event) -> bool {
         | Event::MessageSent { .. }
         | Event::EndingSoon { .. }
         | Event::AbsentForgotten { .. }
+        | Event::ProviderSynced { .. }
         | Event::LockoutLifted { .. }
         | Event::RoleGranted { .. }
         | Event::RoleRevoked { .. }

@@ -9,6 +9,8 @@ use crate::domain::id::{ConnectionId, Revision, UserId};
 use crate::domain::participant::{Connection, MediaChanges, MediaKind, Participant, Profile};
 use crate::domain::role::{Role, Roles};
 use crate::domain::room::{Actor, By, Commit, EndCause, Event, HostChangeCause, LeaveReason, Room};
+use crate::domain::ticket::{Provider, SyncState};
+use crate::domain::time::Timestamp;
 use crate::protocol::json;
 use crate::protocol::message::{Audience, Line, Message};
 use crate::protocol::names::server;
@@ -153,12 +155,7 @@ impl Rendering<'_> {
             }
             Event::PasscodeFailed { failure, lockout } => {
                 if let Some((scope, until)) = lockout {
-                    let (scope, until) = (scope.as_str(), rfc3339(*until));
-                    let payload = self.object(&format!(
-                        "\"scope\":\"{scope}\",\"participantId\":\"{}\",\"until\":\"{until}\"",
-                        failure.user
-                    ));
-                    self.moderators_line(server::PASSCODE_LOCKOUT, payload);
+                    self.locked_out(&failure.user, scope.as_str(), *until);
                 }
             }
             Event::EndingSoon { ends_at, cause } => {
@@ -167,6 +164,11 @@ impl Rendering<'_> {
                 let payload = self.object(&body);
                 self.line(Audience::Room, server::MEETING_ENDING, payload);
             }
+            Event::ProviderSynced {
+                user,
+                provider,
+                state,
+            } => self.provider_synced(user, *provider, *state),
             Event::RoleGranted { user, role, by, .. } => self.role(user, *role, true, by),
             Event::RoleRevoked { user, role, by, .. } => self.role(user, *role, false, by),
             Event::HostVacated { deadline } => {
@@ -306,6 +308,28 @@ impl Rendering<'_> {
         json::string(&mut body, by.display());
         let payload = self.object(&body);
         self.line(Audience::Room, server::ROOM_UPDATED, payload);
+    }
+
+    fn locked_out(&mut self, user: &UserId, scope: &str, until: Timestamp) {
+        let until = rfc3339(until);
+        let payload = self.object(&format!(
+            "\"scope\":\"{scope}\",\"participantId\":\"{user}\",\"until\":\"{until}\""
+        ));
+        self.moderators_line(server::PASSCODE_LOCKOUT, payload);
+    }
+
+    /// For moderators, and for whom it is about.
+    fn provider_synced(&mut self, user: &UserId, provider: Provider, state: SyncState) {
+        let (provider, state) = (provider.as_str(), state.as_str());
+        let payload = self.object(&format!(
+            "\"participantId\":\"{user}\",\"provider\":\"{provider}\",\"state\":\"{state}\""
+        ));
+        let is_moderator = self.room.rank_of(user).is_moderator();
+        if self.room.participant(user).is_some() && !is_moderator {
+            let (audience, payload) = (Audience::User(user.clone()), payload.clone());
+            self.line(audience, server::PROVIDER_SYNC, payload);
+        }
+        self.moderators_line(server::PROVIDER_SYNC, payload);
     }
 
     fn moderators_line(&mut self, name: &'static str, payload: String) {

@@ -101,7 +101,7 @@ export async function until(found, what) {
   }
 }
 
-function listens(port) {
+export function listens(port) {
   return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1');
     socket.once('error', () => resolve(false));

@@ -6,7 +6,7 @@ use super::names::{Name, read};
 const ANYTHING: &[&str] = &["*"];
 
 /// Each folder of `src/` (or file in it) and the ones it may use besides itself.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("app", ANYTHING),
     ("lib", ANYTHING),
     ("main", ANYTHING),
@@ -15,6 +15,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("http", DOOR),
     ("socket", DOOR),
     ("jobs", DOOR),
+    ("providers", ADAPTER),
     ("store", ADAPTER),
     ("db", ADAPTER),
     ("engine", &["domain", "clock", "ids"]),

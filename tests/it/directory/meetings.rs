@@ -2,6 +2,7 @@
 
 use usher::domain::passcode::PasscodeHash;
 use usher::domain::policy::{Access, AccessChange, DevicePolicy, MeetingSettings};
+use usher::domain::ticket::Provider;
 use usher::domain::time::Timestamp;
 use usher::engine::directory::{Directory, LedgerEntry, MeetingChange, MeetingFilter, Page};
 
@@ -39,6 +40,7 @@ async fn created_meeting_is_read_back_whole(f: Fixture) {
         max_duration_ms: Some(u64::from(u32::MAX) + 1),
         empty_timeout_ms: Some(0),
         admit_on_host_join: Some(true),
+        provider: Some(Provider::LiveKit),
     };
     full.access = Access {
         locked: true,

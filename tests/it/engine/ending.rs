@@ -102,6 +102,7 @@ async fn sql_hears_of_a_role_before_the_end_that_came_after_it() {
             LedgerEntry::Grant { .. } => "grant",
             LedgerEntry::Claim { .. } => "claim",
             LedgerEntry::End { .. } => "end",
+            LedgerEntry::Sync { .. } => "sync",
             LedgerEntry::Audit(row) if row.action == "role-granted" => "grant's row",
             LedgerEntry::Audit(_) => "end's row",
         })

@@ -48,7 +48,7 @@ fn meetings(world: &World, node: &Node) -> Meetings {
         durable(world),
         node.rooms.clone(),
         clock,
-        world.policy.clone(),
+        world.policy.clone().into(),
         Passcodes::new(1).unwrap(),
     )
 }

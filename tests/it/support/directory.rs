@@ -174,7 +174,7 @@ impl TestDirectory {
                         Arc::make_mut(meeting).ended_at = Some(*at);
                     }
                 }
-                LedgerEntry::Audit(_) => {}
+                LedgerEntry::Sync { .. } | LedgerEntry::Audit(_) => {}
             }
         }
         truth.entries.extend(entries);

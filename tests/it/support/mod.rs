@@ -2,6 +2,7 @@
 
 pub(crate) mod author;
 pub(crate) mod directory;
+pub(crate) mod issuer;
 pub(crate) mod node;
 pub(crate) mod people;
 pub(crate) mod random;

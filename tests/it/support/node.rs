@@ -18,10 +18,12 @@ use usher::engine::passcodes::Passcodes;
 use usher::engine::registry::{EngineParts, Message, Request, Rooms};
 use usher::engine::reply::{Answer, ConnectionReply, Outcome, ReplyTo};
 use usher::engine::store::RoomStore;
+use usher::engine::tickets::TicketIssuer;
 use usher::ids::IdSource;
 use usher::store::MemoryRoomStore;
 
 use super::directory::TestDirectory;
+use super::issuer::NoIssuer;
 use super::people::{END, START, acting, change_role, join, leave, lose, room_key};
 use super::sink::{Recorder, RecordingSink};
 
@@ -59,6 +61,8 @@ pub(crate) struct World {
     pub(crate) key: RoomKey,
     pub(crate) policy: RoomPolicy,
     pub(crate) limits: EngineLimits,
+    /// Who issues tickets.
+    pub(crate) tickets: Arc<dyn TicketIssuer>,
     /// A directory instead of the one that obeys the test.
     pub(crate) durable: Option<Arc<dyn Directory>>,
 }
@@ -73,6 +77,7 @@ impl World {
             key: room_key("r"),
             policy: RoomPolicy::default(),
             limits: EngineLimits::default(),
+            tickets: Arc::new(NoIssuer),
             durable: None,
         }
     }
@@ -99,7 +104,9 @@ impl World {
             }),
             ids: Arc::new(IdSource::counting(NodeId(number))),
             passcodes: Passcodes::new(1).unwrap(),
-            policy: self.policy.clone(),
+            tickets: self.tickets.clone(),
+            to_sync: Arc::default(),
+            policy: self.policy.clone().into(),
             limits: self.limits,
             tracker: tracker.clone(),
         });

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 use usher::domain::id::{ConnectionId, RoomKey};
 use usher::domain::room::{Commit, Event, Room};
-use usher::engine::reply::Answer;
+use usher::engine::reply::{Answer, Handout};
 use usher::engine::sink::{EventSink, Farewell, RoomSink};
 
 use super::within;
@@ -22,6 +22,8 @@ pub(crate) enum Told {
         commit: Option<Commit>,
         /// Who was answered.
         answers: Vec<Answer>,
+        /// Who was given a ticket.
+        tickets: Vec<Handout>,
     },
     /// Everybody was shown the room anew.
     Resynced,
@@ -71,6 +73,17 @@ impl RecordingSink {
     /// Everything so far.
     pub(crate) fn all(&self) -> Vec<Told> {
         self.told.lock().unwrap().clone()
+    }
+
+    /// Every ticket so far, and in which state of the room.
+    pub(crate) fn tickets(&self) -> Vec<(Room, Handout)> {
+        let each = self.all().into_iter().flat_map(|told| match told {
+            Told::Published { room, tickets, .. } => {
+                tickets.into_iter().map(|it| (room.clone(), it)).collect()
+            }
+            Told::Resynced | Told::SentAway { .. } | Told::Refreshed { .. } => Vec::new(),
+        });
+        each.collect()
     }
 
     /// Every commit so far.
@@ -130,12 +143,19 @@ impl EventSink for Recorder {
 }
 
 impl RoomSink for Recorder {
-    fn publish(&mut self, room: &Room, commit: Option<&Commit>, answers: Vec<Answer>) {
-        let (room, commit) = (room.clone(), commit.cloned());
+    fn publish(
+        &mut self,
+        room: &Room,
+        commit: Option<&Commit>,
+        answers: Vec<Answer>,
+        tickets: &[Handout],
+    ) {
+        let (room, commit, tickets) = (room.clone(), commit.cloned(), tickets.to_vec());
         self.0.note(Told::Published {
             room,
             commit,
             answers,
+            tickets,
         });
     }
 
