@@ -218,7 +218,7 @@ fn jitsi_of(config: &JitsiConfig) -> anyhow::Result<Arc<Jitsi>> {
                 Some(pem) => (pem.clone(), "private_key"),
                 None => (read(&config.private_key_file)?, "private_key_file"),
             };
-            Signer::rs256(&pem, key_id).map_err(|reason| anyhow!("{option} {reason}"))?
+            Signer::rs256(&pem, &key_id).map_err(|reason| anyhow!("{option} {reason}"))?
         }
     };
     Ok(Arc::new(Jitsi {
