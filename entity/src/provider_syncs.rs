@@ -29,6 +29,8 @@ pub struct Model {
     pub claimed_until: i64,
     /// How often it has failed.
     pub attempts: i64,
+    /// How often the provider did not see them.
+    pub looks: i64,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

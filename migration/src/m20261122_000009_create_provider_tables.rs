@@ -25,6 +25,7 @@ impl MigrationTrait for Migration {
             .col(big_integer("next_at"))
             .col(big_integer("claimed_until"))
             .col(big_integer("attempts"))
+            .col(big_integer("looks"))
             .primary_key(
                 Index::create()
                     .col("tenant")

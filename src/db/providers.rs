@@ -19,7 +19,7 @@ use crate::domain::id::{InvalidId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::ticket::Provider;
 use crate::domain::time::Timestamp;
 use crate::engine::directory::DirectoryError;
-use crate::engine::providers::{Alias, Aliased, NoticeId, ProviderStore, Reasons, SyncTask};
+use crate::engine::providers::{Alias, Aliased, Miss, NoticeId, ProviderStore, Reasons, SyncTask};
 
 /// The name of the key in `installation`.
 const NAMING_KEY: &str = "naming-key";
@@ -31,8 +31,8 @@ pub(super) enum ProviderChange {
     Claim(SyncTask, Timestamp, Timestamp),
     /// It is done.
     Done(SyncTask),
-    /// It failed.
-    Postpone(SyncTask, Timestamp),
+    /// It failed, or there was nobody to be seen.
+    Postpone(SyncTask, Miss, Timestamp),
     /// Names at providers.
     Remember(Vec<Alias>),
     /// A notice came, because of which there is something to follow.
@@ -70,8 +70,13 @@ impl ProviderStore for SqlDirectory {
         self.change_for_providers(change).await.map(drop)
     }
 
-    async fn postpone(&self, task: &SyncTask, until: Timestamp) -> Result<(), DirectoryError> {
-        let change = ProviderChange::Postpone(task.clone(), until);
+    async fn postpone(
+        &self,
+        task: &SyncTask,
+        miss: Miss,
+        until: Timestamp,
+    ) -> Result<(), DirectoryError> {
+        let change = ProviderChange::Postpone(task.clone(), miss, until);
         self.change_for_providers(change).await.map(drop)
     }
 
@@ -121,7 +126,7 @@ pub(super) async fn write(db: &DatabaseConnection, change: &ProviderChange) -> R
     match change {
         ProviderChange::Claim(task, now, until) => claim(db, task, *now, *until).await,
         ProviderChange::Done(task) => done(db, task).await,
-        ProviderChange::Postpone(task, until) => postpone(db, task, *until).await,
+        ProviderChange::Postpone(task, miss, until) => postpone(db, task, *miss, *until).await,
         ProviderChange::Remember(names) => remember(db, names).await,
         ProviderChange::Notice(notice, task, forget_before) => {
             follow_notice(db, notice, task, *forget_before).await
@@ -182,13 +187,18 @@ async fn release(db: &DatabaseConnection, task: &SyncTask) -> Result<(), DbErr> 
 async fn postpone(
     db: &DatabaseConnection,
     task: &SyncTask,
+    miss: Miss,
     until: Timestamp,
 ) -> Result<bool, DbErr> {
-    let attempts = Expr::col(syncs::Column::Attempts).add(1_i64);
+    let counter = match miss {
+        Miss::Failed => syncs::Column::Attempts,
+        Miss::NotSeen => syncs::Column::Looks,
+    };
+    let one_more = Expr::col(counter).add(1_i64);
     let postponed = syncs::Entity::update_many()
         .col_expr(syncs::Column::NextAt, Expr::value(convert::millis(until)))
         .col_expr(syncs::Column::ClaimedUntil, Expr::value(0_i64))
-        .col_expr(syncs::Column::Attempts, attempts)
+        .col_expr(counter, one_more)
         .filter(of(task))
         .filter(syncs::Column::Touched.eq(convert::millis(task.touched)))
         .exec(db)
@@ -240,6 +250,7 @@ async fn touch(db: &DatabaseTransaction, task: &SyncTask) -> Result<(), DbErr> {
         next_at: at,
         claimed_until: 0,
         attempts: 0,
+        looks: 0,
     };
     let columns = [
         syncs::Column::Tenant,
@@ -247,13 +258,17 @@ async fn touch(db: &DatabaseTransaction, task: &SyncTask) -> Result<(), DbErr> {
         syncs::Column::UserId,
         syncs::Column::Provider,
     ];
-    let later = Expr::col((syncs::Entity, syncs::Column::Touched)).add(1_i64);
+    let later = Expr::cust(
+        "CASE WHEN excluded.touched > provider_syncs.touched THEN excluded.touched \
+         ELSE provider_syncs.touched + 1 END",
+    );
     let reasons = Expr::col((syncs::Entity, syncs::Column::Reasons));
     let reasons = reasons.bit_or(i64::from(task.reasons.bits()));
     let again = OnConflict::columns(columns)
         .value(syncs::Column::Reasons, reasons)
         .value(syncs::Column::Touched, later)
         .value(syncs::Column::Attempts, Expr::value(0_i64))
+        .value(syncs::Column::Looks, Expr::value(0_i64))
         .update_column(syncs::Column::NextAt)
         .to_owned();
     let model = syncs::ActiveModel::from(model).reset_all();
@@ -316,6 +331,7 @@ fn task(row: syncs::Model) -> Option<SyncTask> {
         reasons: Reasons::of(u8::try_from(row.reasons).unwrap_or_default()),
         touched: convert::moment(row.touched),
         attempts: u32::try_from(row.attempts).unwrap_or(u32::MAX),
+        looks: u32::try_from(row.looks).unwrap_or(u32::MAX),
     })
 }
 

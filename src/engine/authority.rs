@@ -34,7 +34,8 @@ pub(super) fn entries(commit: &Commit) -> Vec<LedgerEntry> {
     entries
 }
 
-/// Whom a commit concerns at the media provider, and why: each person, or `None` for the whole room.
+/// Whom a commit names who is concerned at the media provider, and why: each person, or `None` for the whole
+/// room. Whoever's role follows from somebody else's is not among them.
 pub(super) fn concerned(commit: &Commit) -> BTreeMap<Option<UserId>, Reasons> {
     let mut concerned: BTreeMap<Option<UserId>, Reasons> = BTreeMap::new();
     let mut note = |user: Option<&UserId>, why: Reasons| {
@@ -56,7 +57,13 @@ pub(super) fn concerned(commit: &Commit) -> BTreeMap<Option<UserId>, Reasons> {
             note(Some(user), Reasons::STANDING);
         } else if let Event::GrantsRestored { changes } = event {
             for change in changes {
-                note(Some(&change.user), Reasons::DEMOTED);
+                let lost_host = change.mark == Mark::Host && change.held.since.is_none();
+                let why = if lost_host {
+                    Reasons::DEMOTED
+                } else {
+                    Reasons::STANDING
+                };
+                note(Some(&change.user), why);
             }
         } else if let Event::MeetingEnded { .. } = event {
             note(None, Reasons::STANDING);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::actor::Loaded;
 use super::directory::LedgerEntry;
+use super::followed::Concerned;
 use super::registry::{Message, Reading, Request};
 use super::reply::{Answer, Issued, Outcome, ReplyTo};
 use super::store::{Appended, StoreError};
@@ -161,8 +162,10 @@ impl Loaded {
             let commit = Arc::new(commit);
             match self.parts.store.append(&commit, &after).await {
                 Ok(Appended::Accepted) => {
+                    let before = self.is_followed().then(|| self.room().clone());
                     self.replica.advance(after);
-                    self.finish(Some(commit), join(replies, outcomes));
+                    let concerned = self.concerned(&commit, before.as_ref());
+                    self.finish(Some((commit, concerned)), join(replies, outcomes));
                     return Fate::Committed;
                 }
                 Ok(Appended::Conflict(missed)) => {
@@ -279,12 +282,15 @@ impl Loaded {
 
     /// Tells everybody: the commit to the members, the answers to those who asked. What must be
     /// durable first is answered when SQL has it.
-    fn finish(&mut self, commit: Option<Arc<Commit>>, decided: Vec<Decided>) {
+    fn finish(&mut self, commit: Option<(Arc<Commit>, Concerned)>, decided: Vec<Decided>) {
+        let (commit, concerned) = commit.unzip();
         let rev = self.room().rev;
         let mut told = Told::default();
         let mut later = Vec::new();
         if let Some(commit) = &commit {
             self.tickets_after(commit, &mut told);
+            // Who joined before and has left with it is answered before their leave.
+            self.release(&mut told);
         }
         for Decided {
             reply,
@@ -304,7 +310,7 @@ impl Loaded {
         self.sink
             .publish(self.replica.room(), commit.as_deref(), answers, &tickets);
         self.note_emptiness();
-        self.record(commit, later);
+        self.record(commit, concerned.unwrap_or_default(), later);
     }
 
     pub(super) fn note_emptiness(&mut self) {

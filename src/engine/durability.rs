@@ -9,6 +9,7 @@ use super::actor::Loaded;
 use super::authority;
 use super::committing::{Authority, DATABASE_DOWN, Fate, Freshness, STORE_DOWN, answer};
 use super::directory::{DirectoryError, LedgerEntry};
+use super::followed::Concerned;
 use super::providers::Reasons;
 use super::registry::{Message, Request};
 use super::reply::{Outcome, ReplyTo};
@@ -25,6 +26,8 @@ pub(super) struct Pending {
     commit: Option<Arc<Commit>>,
     rev: Revision,
     replies: Vec<(ReplyTo, Outcome)>,
+    /// Whom it concerns at the media provider.
+    concerned: Concerned,
 }
 
 impl Loaded {
@@ -48,7 +51,7 @@ impl Loaded {
             let mut entries = vec![entry];
             if ends {
                 let whole_room = BTreeMap::from([(None, Reasons::STANDING)]);
-                entries.extend(self.to_follow(whole_room));
+                entries.extend(self.to_follow(whole_room, now));
             }
             if let Err(error) = self.parts.directory.record(&self.key, entries).await {
                 tracing::warn!(room.id = %self.key, %error, "a change could not be made durable");
@@ -72,24 +75,30 @@ impl Loaded {
         self.decree(command).await;
     }
 
-    /// Tells SQL of a commit. `replies` wait for its answer, and for those to all earlier commits.
-    pub(super) fn record(&mut self, commit: Option<Arc<Commit>>, replies: Vec<(ReplyTo, Outcome)>) {
+    /// Tells SQL of a commit, and of whom it concerns at the media provider. `replies` wait for its answer,
+    /// and for those to all earlier commits.
+    pub(super) fn record(
+        &mut self,
+        commit: Option<Arc<Commit>>,
+        concerned: Concerned,
+        replies: Vec<(ReplyTo, Outcome)>,
+    ) {
         let mut entries = commit
             .as_deref()
             .map(authority::entries)
             .unwrap_or_default();
         if let Some(commit) = &commit {
-            entries.extend(self.to_follow(authority::concerned(commit)));
+            entries.extend(self.to_follow(concerned.clone(), commit.at));
         }
         if !entries.is_empty() || !replies.is_empty() {
-            self.write(commit, entries, replies);
+            self.write(commit, (entries, concerned), replies);
         }
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         commit: Option<Arc<Commit>>,
-        entries: Vec<LedgerEntry>,
+        (entries, concerned): (Vec<LedgerEntry>, Concerned),
         replies: Vec<(ReplyTo, Outcome)>,
     ) {
         let (directory, key) = (self.parts.directory.clone(), self.key.clone());
@@ -102,6 +111,7 @@ impl Loaded {
                     commit,
                     rev,
                     replies,
+                    concerned,
                 },
                 result,
             )
@@ -114,6 +124,7 @@ impl Loaded {
             commit,
             rev,
             replies,
+            concerned,
         } = pending;
         let events = commit.as_deref().map_or(&[][..], |commit| &commit.events);
         if commit.is_some() {
@@ -136,9 +147,6 @@ impl Loaded {
             && durable
         {
             self.make_good(commit).await;
-            self.follow_up(commit).await;
-        } else if durable {
-            self.parts.to_sync.notify_one();
         }
         let mut told = Told::default();
         if let Some(commit) = commit.as_deref().filter(|_| durable) {
@@ -153,6 +161,12 @@ impl Loaded {
             answer(reply, self.room(), rev, outcome, &mut told.answers);
         }
         self.tell(told);
+        // The answer first: what the provider makes of it follows.
+        if durable {
+            self.follow_up(concerned).await;
+        } else {
+            self.follow_later(concerned);
+        }
         self.undo(false).await;
     }
 
@@ -242,7 +256,7 @@ impl Loaded {
     /// Tells SQL of roles that it may not have heard of.
     pub(super) fn tell_sql(&mut self, entries: Vec<LedgerEntry>) {
         if !entries.is_empty() {
-            self.write(None, entries, Vec::new());
+            self.write(None, (entries, Concerned::new()), Vec::new());
         }
     }
 }

@@ -61,7 +61,8 @@ impl Loaded {
         self.note_emptiness();
         if ours {
             // Ours after all: the store had taken it, but we never heard so. SQL has not.
-            self.record(Some(commit.clone()), Vec::new());
+            let concerned = self.concerned(commit, None);
+            self.record(Some(commit.clone()), concerned, Vec::new());
         } else {
             authority::fold(&mut self.confirmed, &commit.events);
         }
@@ -102,11 +103,13 @@ impl Loaded {
     pub(super) fn catch_up(&mut self, missed: Missed) {
         match missed {
             Missed::Commits(commits) => {
+                self.begin_to_catch_up();
                 for commit in commits {
                     if let Err(gap) = self.take_in(&commit) {
                         tracing::error!(room.id = %self.key, %gap, "the log has a hole");
                     }
                 }
+                self.have_caught_up();
             }
             // The store has lost the end of the log, which this replica still holds.
             Missed::Snapshot(room)

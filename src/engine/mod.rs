@@ -11,6 +11,7 @@ mod authority;
 mod committing;
 pub mod directory;
 mod durability;
+mod followed;
 mod following;
 pub mod limits;
 mod live;

@@ -51,8 +51,8 @@ pub struct Arrival {
     pub came_as: CameAs,
 }
 
-/// A notice as it came.
-#[derive(Debug, Clone, Copy)]
+/// A notice as it came. Its headers are secret.
+#[derive(Clone, Copy)]
 pub struct RawNotice<'a> {
     /// From whom it is said to be.
     pub provider: Provider,
@@ -68,6 +68,15 @@ pub struct RawNotice<'a> {
     pub body: &'a [u8],
 }
 
+impl std::fmt::Debug for RawNotice<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawNotice")
+            .field("provider", &self.provider)
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Port: reads notices.
 pub trait NoticeReader: Send + Sync {
     /// The arrival that a notice tells of; `None` when it tells of something else.
@@ -75,6 +84,9 @@ pub trait NoticeReader: Send + Sync {
     /// # Errors
     /// Why it is not believed.
     fn read(&self, notice: &RawNotice<'_>, now: Timestamp) -> Result<Option<Arrival>, NoticeFault>;
+
+    /// Whether the account that a notice is from is the one that this tenant's meetings are held with.
+    fn speaks_for(&self, notice: &RawNotice<'_>, tenant: &TenantId) -> bool;
 }
 
 /// What is done about notices.
@@ -131,7 +143,7 @@ impl Notices {
         let (Aliased::Room(room_id), Aliased::User(user_id)) = (room.of, user.of) else {
             return Ok(());
         };
-        let foreign = notice.tenant.is_some_and(|tenant| *tenant != room.tenant);
+        let foreign = !self.reader.speaks_for(notice, &room.tenant);
         if foreign || room.tenant != user.tenant {
             return Ok(());
         }
@@ -170,6 +182,7 @@ impl Notices {
             reasons,
             touched: now,
             attempts: 0,
+            looks: 0,
         };
         let noticed = NoticeId { source, id };
         if !self.store.follow_notice(noticed, task, before).await? {

@@ -159,6 +159,17 @@ pub struct SyncTask {
     pub touched: Timestamp,
     /// How often it has failed.
     pub attempts: u32,
+    /// How often the provider did not see them.
+    pub looks: u32,
+}
+
+/// Why a task is not done yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Miss {
+    /// The provider did not take it.
+    Failed,
+    /// It did not see them.
+    NotSeen,
 }
 
 /// What is the same when a notice comes twice.
@@ -187,8 +198,13 @@ pub trait ProviderStore: Send + Sync {
     /// The task is done, unless there was another change meanwhile, for which it is due again.
     async fn done(&self, task: &SyncTask) -> Result<(), DirectoryError>;
 
-    /// The task failed, and is due again then.
-    async fn postpone(&self, task: &SyncTask, until: Timestamp) -> Result<(), DirectoryError>;
+    /// The task is due again then.
+    async fn postpone(
+        &self,
+        task: &SyncTask,
+        miss: Miss,
+        until: Timestamp,
+    ) -> Result<(), DirectoryError>;
 
     /// Keeps what rooms and users are called at providers.
     async fn remember(&self, aliases: Vec<Alias>) -> Result<(), DirectoryError>;

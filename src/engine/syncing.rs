@@ -4,31 +4,37 @@
 //! when a mark is worked at, from what is true then, so it does not matter how often it is tried, in
 //! which order, or by which node.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::directory::{Directory, DirectoryError};
 use super::providers::{
-    Carried, Change, ProviderControl, ProviderFault, ProviderStore, Reasons, SyncTask,
+    Carried, Change, Miss, ProviderControl, ProviderFault, ProviderStore, Reasons, SyncTask,
 };
 use super::registry::Rooms;
 use crate::clock::Clock;
-use crate::domain::id::{RoomKey, UserId};
+use crate::domain::id::{RoomKey, TenantId, UserId};
 use crate::domain::policy::Installation;
 use crate::domain::refusal::Refusal;
 use crate::domain::room::state::Authority;
 use crate::domain::room::{Actor, Command, Room};
-use crate::domain::ticket::{SyncState, Wanted};
+use crate::domain::ticket::{Provider, SyncState, Wanted};
 use crate::domain::time::Timestamp;
 use crate::ids::IdSource;
 
 /// How often somebody whom the provider does not see is looked for. Daily learns of people with a delay of
 /// up to 15 s.
 const LOOKS: u32 = 3;
+
+/// Into how many parts the places are shared out among accounts.
+const SHARE: usize = 4;
 
 /// How many polls of the queue lie between two of these looks.
 const LOOK_AGAIN: u32 = 2;
@@ -77,7 +83,8 @@ impl Truth {
         user: &UserId,
         reasons: Reasons,
     ) -> Result<Wanted, Trouble> {
-        let live = self.rooms.read(key).await.map_err(Trouble::Room)?;
+        // The store's word, not the replica's, which is old while the store is out of reach.
+        let live = self.rooms.peek(key).await.map_err(Trouble::Room)?;
         if let Some(room) = live {
             let present = room.participant(user).is_some();
             let out = room.is_ended() || (reasons.include(Reasons::REMOVED) && !present);
@@ -109,6 +116,35 @@ const fn put_out(wanted: Wanted, out: bool) -> Wanted {
     }
 }
 
+/// Whose credentials at which provider.
+type Account = (TenantId, Provider);
+
+/// Tasks that are being worked at.
+#[derive(Default)]
+struct Underway {
+    tasks: FuturesUnordered<BoxFuture<'static, Account>>,
+    counts: HashMap<Account, usize>,
+}
+
+impl Underway {
+    /// Whether the account has a place left; it takes it then.
+    fn begins(&mut self, account: &Account, share: usize) -> bool {
+        let count = self.counts.entry(account.clone()).or_default();
+        let has_place = *count < share;
+        *count = count.saturating_add(usize::from(has_place));
+        has_place
+    }
+
+    fn ended(&mut self, account: &Account) {
+        if let Some(count) = self.counts.get_mut(account) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.counts.remove(account);
+            }
+        }
+    }
+}
+
 /// Works at what providers have to follow.
 pub struct Syncing {
     /// What is to be followed.
@@ -136,51 +172,59 @@ impl std::fmt::Debug for Syncing {
 impl Syncing {
     /// Works until `stop`.
     pub async fn run(self: Arc<Self>, stop: CancellationToken) {
-        let mut more = true;
-        while !stop.is_cancelled() {
-            if !more {
-                let poll = self.clock.now().plus(self.times.poll);
-                tokio::select! {
-                    () = self.woken.notified() => {}
-                    () = self.clock.sleep_until(poll) => {}
-                    () = stop.cancelled() => return,
+        let mut underway = Underway::default();
+        loop {
+            self.take_up(&mut underway).await;
+            let poll = self.clock.now().plus(self.times.poll);
+            tokio::select! {
+                Some(account) = underway.tasks.next(), if !underway.tasks.is_empty() => {
+                    underway.ended(&account);
                 }
-            }
-            more = tokio::select! {
-                more = self.work() => more,
+                () = self.woken.notified() => {}
+                () = self.clock.sleep_until(poll) => {}
                 () = stop.cancelled() => return,
-            };
+            }
         }
     }
 
-    /// Works at what is due. Whether there may be more.
-    async fn work(&self) -> bool {
+    /// Begins what is due. No account at a provider gets more than a part of the places, so that one that
+    /// hangs does not hold up the others.
+    async fn take_up(self: &Arc<Self>, underway: &mut Underway) {
+        let places = self.times.batch.saturating_sub(underway.tasks.len());
+        if places == 0 {
+            return;
+        }
         let limit = u64::try_from(self.times.batch).unwrap_or(u64::MAX);
         let due = match self.store.due(self.clock.now(), limit).await {
             Ok(due) => due,
             Err(error) => {
                 tracing::warn!(%error, "cannot read what providers have to follow");
-                return false;
+                return;
             }
         };
-        let full = due.len() >= self.times.batch;
-        let done = stream::iter(due)
-            .map(|task| async move { self.take(&task).await })
-            .buffer_unordered(self.times.batch.max(1));
-        let worked = done.filter(|did| std::future::ready(*did)).count().await;
-        full && worked > 0
+        let share = (self.times.batch / SHARE).max(1);
+        for task in due {
+            let account = (task.key.tenant.clone(), task.provider);
+            if underway.tasks.len() < self.times.batch && underway.begins(&account, share) {
+                let syncing = self.clone();
+                underway.tasks.push(Box::pin(async move {
+                    syncing.take(&task).await;
+                    account
+                }));
+            }
+        }
     }
 
-    /// Whether this node took the task.
-    async fn take(&self, task: &SyncTask) -> bool {
+    /// Works at a task, unless another node does.
+    async fn take(&self, task: &SyncTask) {
         let now = self.clock.now();
         let until = now.plus(self.times.lease);
         match self.store.claim(task, now, until).await {
             Ok(true) => {}
-            Ok(false) => return false,
+            Ok(false) => return,
             Err(error) => {
                 tracing::warn!(%error, "cannot take what a provider has to follow");
-                return false;
+                return;
             }
         }
         // Nobody else works at it while the lease lasts, and this node does not when it is over.
@@ -192,12 +236,11 @@ impl Syncing {
         if let Err(error) = self.settle(task, carried).await {
             tracing::warn!(%error, "cannot note what became of a provider's task");
         }
-        true
     }
 
     async fn carry_out(&self, task: &SyncTask) -> Result<Carried, Trouble> {
         let Some(user) = &task.user else {
-            let last = task.attempts >= LOOKS;
+            let last = task.looks >= LOOKS;
             return Ok(self.control.end(task.provider, &task.key, last).await?);
         };
         let reasons = task.reasons;
@@ -217,10 +260,10 @@ impl Syncing {
         carried: Result<Carried, Trouble>,
     ) -> Result<(), DirectoryError> {
         let state = match carried {
-            Ok(Carried::NotSeenYet) if task.attempts < LOOKS => {
+            Ok(Carried::NotSeenYet) if task.looks < LOOKS => {
                 let pause = self.times.poll.saturating_mul(LOOK_AGAIN);
                 let again = self.clock.now().plus(pause);
-                return self.store.postpone(task, again).await;
+                return self.store.postpone(task, Miss::NotSeen, again).await;
             }
             Ok(Carried::Out | Carried::NotSeenYet) => {
                 self.store.done(task).await?;
@@ -234,7 +277,7 @@ impl Syncing {
                 let meeting = &task.key;
                 tracing::warn!(room.id = %meeting, provider = task.provider.as_str(), %trouble, "a provider does not follow yet");
                 let again = self.clock.now().plus(self.pause(task.attempts));
-                self.store.postpone(task, again).await?;
+                self.store.postpone(task, Miss::Failed, again).await?;
                 if task.attempts > 0 {
                     return Ok(());
                 }

@@ -13,19 +13,17 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::actor::Loaded;
-use super::authority;
 use super::committing::{Freshness, STORE_DOWN, answer};
-use super::directory::LedgerEntry;
-use super::providers::Reasons;
+use super::followed::Concerned;
 use super::registry::{Message, Request};
 use super::reply::{Answer, Handout, Holder, Issued, Outcome, ReplyTo, Voucher};
 use super::tickets::Issuing;
 use crate::domain::grant::Stamp;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::refusal::Refusal;
-use crate::domain::role::{Mark, Rank, Role};
-use crate::domain::room::{Command, Commit, Event};
-use crate::domain::ticket::{Entitlement, Rights, SyncState, Ticket};
+use crate::domain::role::{Mark, Rank};
+use crate::domain::room::{Commit, Event};
+use crate::domain::ticket::{Entitlement, Rights, Ticket};
 use crate::domain::time::Timestamp;
 
 const PROVIDER_DOWN: Refusal = Refusal::Unavailable {
@@ -50,9 +48,25 @@ struct Awaited {
     entitlement: Entitlement,
     holders: Vec<Holder>,
     held: Vec<Held>,
+    /// Who has not been told yet that it takes longer.
+    untold: Vec<Holder>,
     slow_at: Timestamp,
+    /// Whether it waits until SQL has heard of a promotion.
+    parked: bool,
     /// Nobody issues any longer when this is dropped.
     _wanted: DropGuard,
+}
+
+impl Awaited {
+    fn add(&mut self, holder: Holder) {
+        if !self.holders.contains(&holder) {
+            self.holders.push(holder.clone());
+        }
+        // Who asks again is told again.
+        if !self.untold.contains(&holder) {
+            self.untold.push(holder);
+        }
+    }
 }
 
 /// What became of a ticket that took a while.
@@ -63,6 +77,8 @@ pub(super) enum Coming {
     Slow(UserId, u64),
     /// SQL has heard of this promotion.
     Proof(UserId, Stamp),
+    /// SQL did not take this of what the provider has to follow.
+    Unfollowed(Concerned),
     /// Nobody wants it any more.
     Unwanted,
 }
@@ -76,13 +92,14 @@ pub(super) struct Ticketing {
     coming: FuturesUnordered<BoxFuture<'static, Coming>>,
     number: u64,
     /// Answers that need not wait any longer: there will be no ticket.
-    released: Vec<Held>,
+    released: Vec<(UserId, Held)>,
+    /// While commits are read that are known all together: who came with them, and whether rights changed.
+    catching_up: bool,
+    came: Vec<(UserId, ConnectionId)>,
+    changed: bool,
     /// Who was promoted, and SQL is not known to have heard of it: they get nothing wider until it has.
     unproven: BTreeMap<UserId, Stamp>,
 }
-
-/// Whom something concerns at the provider (`None`: the whole room), and why.
-type Concerned = BTreeMap<Option<UserId>, Reasons>;
 
 /// What is told with the next message to everybody.
 #[derive(Default)]
@@ -104,22 +121,35 @@ impl Ticketing {
     fn forget(&mut self, user: &UserId) {
         self.issued.remove(user);
         if let Some(awaited) = self.awaited.remove(user) {
-            self.released.extend(awaited.held);
+            let held = awaited.held.into_iter();
+            self.released.extend(held.map(|it| (user.clone(), it)));
         }
+    }
+
+    /// Tickets that wait until SQL has heard of a promotion.
+    fn take_parked(&mut self) -> Vec<(UserId, Awaited)> {
+        let parked = self.awaited.extract_if(.., |_, it| it.parked);
+        parked.collect()
+    }
+
+    /// Something to be told of later.
+    pub(super) fn expect(&self, coming: BoxFuture<'static, Coming>) {
+        self.coming.push(coming);
     }
 
     fn forget_all(&mut self) {
         self.issued.clear();
         self.unproven.clear();
-        for awaited in std::mem::take(&mut self.awaited).into_values() {
-            self.released.extend(awaited.held);
+        for (user, awaited) in std::mem::take(&mut self.awaited) {
+            let held = awaited.held.into_iter();
+            self.released.extend(held.map(|it| (user.clone(), it)));
         }
     }
 }
 
 impl Loaded {
     /// Whether there is anything to hand out in this room.
-    fn hands_out(&self) -> bool {
+    pub(super) fn hands_out(&self) -> bool {
         let provider = self.room().policy.provider;
         self.parts.tickets.hands_out(&self.key.tenant, provider)
     }
@@ -136,23 +166,46 @@ impl Loaded {
                 self.ticketing.forget(user);
             }
         }
-        if commit.events.iter().any(changes_standing) {
+        let changed = commit.events.iter().any(changes_standing);
+        if changed {
             self.note_unproven(commit);
-            let changed = self.tickets_after_changes(told);
-            // Of the others the node tells that made the commit, in the same transaction.
-            if !commit.events.iter().any(names_whom) {
-                let entries = self.to_follow(changed);
-                self.tell_sql(entries);
-            }
         }
-        for (user, connection) in self.came_here(commit) {
-            self.need(
-                &user,
-                vec![Holder::Connection(connection)],
-                Vec::new(),
-                told,
-            );
+        let came = self.came_here(commit);
+        if self.ticketing.catching_up {
+            // What comes next may take it away again.
+            self.ticketing.changed |= changed;
+            self.ticketing.came.extend(came);
+            return;
         }
+        if changed {
+            self.tickets_after_changes(told);
+        }
+        self.tickets_for(came, told);
+    }
+
+    fn tickets_for(&mut self, came: Vec<(UserId, ConnectionId)>, told: &mut Told) {
+        for (user, connection) in came {
+            let holders = vec![Holder::Connection(connection)];
+            self.need(&user, holders, Vec::new(), told);
+        }
+    }
+
+    /// Commits follow that are known all together: nothing is handed out before the last of them.
+    pub(super) const fn begin_to_catch_up(&mut self) {
+        self.ticketing.catching_up = true;
+    }
+
+    /// The last of them is known.
+    pub(super) fn have_caught_up(&mut self) {
+        self.ticketing.catching_up = false;
+        let mut told = Told::default();
+        let changed = std::mem::take(&mut self.ticketing.changed);
+        let came = std::mem::take(&mut self.ticketing.came);
+        if changed {
+            self.tickets_after_changes(&mut told);
+        }
+        self.tickets_for(came, &mut told);
+        self.tell(told);
     }
 
     /// Who came with a commit, over which connections of this node.
@@ -183,14 +236,13 @@ impl Loaded {
 
     /// New tickets for those whose rights are not those that they were last given one for. Fewer rights
     /// at once; more of them only when SQL has heard of it.
-    fn tickets_after_changes(&mut self, told: &mut Told) -> Concerned {
+    fn tickets_after_changes(&mut self, told: &mut Told) {
         let now = self.parts.clock.now();
         let known = self.ticketing.issued.keys();
         let users: Vec<UserId> = known
             .chain(self.ticketing.awaited.keys())
             .cloned()
             .collect();
-        let mut changed = Concerned::new();
         for user in users {
             let Ok(current) = self.room().entitlement(&user, now) else {
                 self.ticketing.forget(&user);
@@ -201,63 +253,11 @@ impl Loaded {
             if awaited.or(issued).is_none_or(|it| it.covers(&current)) {
                 continue;
             }
-            let was_host = issued.is_some_and(|it| it.role == Some(Role::Host));
-            let reasons = if was_host && current.role != Some(Role::Host) {
-                Reasons::DEMOTED
-            } else {
-                Reasons::STANDING
-            };
-            changed.insert(Some(user.clone()), reasons);
             if self.is_unproven(&current) {
                 continue;
             }
             let holders = vec![Holder::User(user.clone())];
             self.need(&user, holders, Vec::new(), told);
-        }
-        changed
-    }
-
-    /// Whether there is a provider that follows changes.
-    pub(super) fn is_followed(&self) -> bool {
-        self.room().policy.provider.is_controlled() && self.hands_out()
-    }
-
-    /// What the media provider has to follow of this, for SQL.
-    pub(super) fn to_follow(&self, concerned: Concerned) -> Vec<LedgerEntry> {
-        let provider = self.room().policy.provider;
-        if concerned.is_empty() || !self.is_followed() {
-            return Vec::new();
-        }
-        let at = self.parts.clock.now();
-        let entries = concerned
-            .into_iter()
-            .map(|(user, reasons)| LedgerEntry::Sync {
-                user,
-                provider,
-                reasons,
-                at,
-            });
-        entries.collect()
-    }
-
-    /// SQL has heard of a commit: so should the provider.
-    pub(super) async fn follow_up(&mut self, commit: &Commit) {
-        let concerned = authority::concerned(commit);
-        if concerned.is_empty() || !self.hands_out() {
-            return;
-        }
-        let provider = self.room().policy.provider;
-        if provider.is_controlled() {
-            return self.parts.to_sync.notify_one();
-        }
-        let state = SyncState::Unsupported;
-        for user in concerned.into_keys().flatten() {
-            let report = Command::ReportSync {
-                user,
-                provider,
-                state,
-            };
-            self.decree(report).await;
         }
     }
 
@@ -277,6 +277,10 @@ impl Loaded {
                 }
                 if !ours && known {
                     self.ask_for_proof(user, (*role).into(), *stamp);
+                }
+            } else if let Event::GrantsRestored { changes } = event {
+                for change in changes {
+                    self.ticketing.unproven.remove(&change.user);
                 }
             }
         }
@@ -334,6 +338,10 @@ impl Loaded {
         if only.is_none() {
             // What the store holds was acknowledged, or will be undone like anything else.
             self.ticketing.unproven.clear();
+            self.forget_the_gone();
+            for (user, parked) in self.ticketing.take_parked() {
+                self.need(&user, parked.holders, parked.held, &mut told);
+            }
         }
         if self.hands_out() {
             let node = self.parts.ids.node();
@@ -354,6 +362,17 @@ impl Loaded {
             self.ticketing.forget_all();
         }
         self.tell(told);
+    }
+
+    /// Of those who are not in the room nothing is remembered.
+    fn forget_the_gone(&mut self) {
+        let known = self.ticketing.issued.keys();
+        let known = known.chain(self.ticketing.awaited.keys());
+        let is_gone = |user: &&UserId| self.room().participant(user).is_none();
+        let gone: Vec<UserId> = known.filter(is_gone).cloned().collect();
+        for user in gone {
+            self.ticketing.forget(&user);
+        }
     }
 
     /// Answers a join, with a ticket where there is one to hand out.
@@ -416,13 +435,16 @@ impl Loaded {
     ) {
         let now = self.parts.clock.now();
         let Ok(entitlement) = self.room().entitlement(user, now) else {
+            let held = held.into_iter().map(|it| (user.clone(), it));
             self.ticketing.released.extend(held);
             return self.ticketing.forget(user);
         };
         let mut slow_at = now.plus(self.parts.limits.ticket_budget);
         if let Some(mut awaited) = self.ticketing.awaited.remove(user) {
             if awaited.entitlement.covers(&entitlement) {
-                awaited.holders.append(&mut holders);
+                for holder in holders {
+                    awaited.add(holder);
+                }
                 awaited.held.append(&mut held);
                 // Those who came first may have been told already that it takes longer.
                 if awaited.slow_at <= now {
@@ -432,17 +454,23 @@ impl Loaded {
                 self.ticketing.awaited.insert(user.clone(), awaited);
                 return;
             }
+            awaited.holders.retain(|holder| !holders.contains(holder));
             holders.append(&mut awaited.holders);
             held.append(&mut awaited.held);
             slow_at = awaited.slow_at;
         }
-        let issuing = if self.is_unproven(&entitlement) {
+        let parked = self.is_unproven(&entitlement);
+        let issuing = if parked {
             Issuing::Later(Box::pin(std::future::pending()))
         } else {
             self.parts.tickets.issue(entitlement.clone())
         };
         match issuing {
-            Issuing::Nothing => self.ticketing.released.extend(held),
+            Issuing::Nothing => {
+                for Held { reply, outcome } in held {
+                    self.answer_now(reply, Ok(outcome), told);
+                }
+            }
             Issuing::Ready(ticket) => {
                 self.ticketing.issued.insert(user.clone(), entitlement);
                 self.hand_over(&Voucher::Ticket(ticket), holders, held, told);
@@ -454,9 +482,11 @@ impl Loaded {
                 let awaited = Awaited {
                     number,
                     entitlement,
+                    untold: holders.clone(),
                     holders,
                     held,
                     slow_at,
+                    parked,
                     _wanted: unwanted.clone().drop_guard(),
                 };
                 self.ticketing.awaited.insert(user.clone(), awaited);
@@ -499,6 +529,13 @@ impl Loaded {
                 self.proven(&user, stamp, &mut told);
                 self.tell(told);
             }
+            Coming::Unfollowed(concerned) => {
+                let at = self.parts.clock.now();
+                let entries = self.to_follow(concerned.clone(), at);
+                if !entries.is_empty() {
+                    self.write(None, (entries, concerned), Vec::new());
+                }
+            }
             Coming::Slow(user, number) => self.ticket_is_slow(&user, number),
             Coming::Ticket(user, number, ticket) => {
                 self.ticket_is_there(user, number, ticket).await;
@@ -512,7 +549,8 @@ impl Loaded {
             return;
         };
         let provider = awaited.entitlement.provider;
-        let (holders, held) = (awaited.holders.clone(), std::mem::take(&mut awaited.held));
+        let holders = std::mem::take(&mut awaited.untold);
+        let held = std::mem::take(&mut awaited.held);
         let mut told = Told::default();
         self.hand_over(&Voucher::Pending(provider), holders, held, &mut told);
         self.tell(told);
@@ -585,15 +623,23 @@ impl Loaded {
         answer(reply, room, rev, outcome, &mut told.answers);
     }
 
-    /// Answers those who will get no ticket after all. What they asked for took effect.
+    /// Answers those who will get no ticket after all: they are not in the room any more.
     pub(super) fn release(&mut self, told: &mut Told) {
-        for Held { reply, outcome } in std::mem::take(&mut self.ticketing.released) {
-            let outcome = match outcome {
-                Outcome::Joined { user, .. } if self.room().participant(&user).is_none() => {
-                    Ok(Outcome::Done)
+        for (user, Held { reply, outcome }) in std::mem::take(&mut self.ticketing.released) {
+            let why_not = || {
+                if self.room().is_ended() {
+                    Refusal::MeetingEnded
+                } else if self.room().is_banned(&user) {
+                    Refusal::Banned
+                } else {
+                    Refusal::NotJoined
                 }
-                Outcome::Ticket if self.room().is_ended() => Err(Refusal::MeetingEnded),
-                Outcome::Ticket => Err(Refusal::NotJoined),
+            };
+            let outcome = match outcome {
+                Outcome::Joined { .. } if self.room().participant(&user).is_none() => {
+                    Err(why_not())
+                }
+                Outcome::Ticket => Err(why_not()),
                 outcome @ (Outcome::Joined { .. }
                 | Outcome::Done
                 | Outcome::State
@@ -615,20 +661,8 @@ impl Loaded {
     }
 }
 
-/// Whether it says whose rights it changes.
-const fn names_whom(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::RoleGranted { .. }
-            | Event::RoleRevoked { .. }
-            | Event::BanChanged { .. }
-            | Event::GrantsRestored { .. }
-            | Event::MeetingEnded { .. }
-    )
-}
-
 /// Whether somebody's rights at the provider, or the provider itself, may be others after it.
-const fn changes_standing(event: &Event) -> bool {
+pub(super) const fn changes_standing(event: &Event) -> bool {
     match event {
         Event::RoleGranted { .. }
         | Event::RoleRevoked { .. }

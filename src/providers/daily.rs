@@ -160,8 +160,10 @@ impl Daily {
             Wanted::Member { role, .. } => *role,
         };
         if change.demoted && role != Some(Role::Host) {
-            // An owner stays one: they have to come back with the token that they have got.
-            return self.api.eject(room, &whom, false).await;
+            // An owner stays one: they have to come back with the token that they have got. Whoever was not
+            // there and comes with an old one is told of by the webhook.
+            self.api.eject(room, &whom, false).await?;
+            return Ok(Carried::Out);
         }
         let sessions = self.api.sessions(room, user).await?;
         let permissions = permissions(role);

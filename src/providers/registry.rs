@@ -27,8 +27,11 @@ use crate::engine::notices::{Arrival, CameAs, NoticeFault, NoticeReader, RawNoti
 use crate::engine::providers::{Alias, Aliased, Carried, Change, ProviderControl, ProviderFault};
 use crate::engine::tickets::{Issuing, TicketIssuer};
 
+/// By how much the clocks of nodes are taken to differ, when tickets from before a change are revoked.
+const CLOCKS_DIFFER_SECS: u64 = 1;
+
 /// Providers with one set of credentials.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Credentials {
     /// STUN and TURN.
     pub mesh: Option<Arc<Mesh>>,
@@ -42,6 +45,16 @@ pub struct Credentials {
     pub daily: Option<Arc<Daily>>,
     /// What Daily's notices are signed with.
     pub daily_webhook: Option<Vec<u8>>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("jitsi", &self.jitsi)
+            .field("livekit", &self.livekit)
+            .field("daily", &self.daily)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How tries are repeated, and how much is done at once.
@@ -285,8 +298,14 @@ impl ProviderControl for Providers {
                     .livekit(&key.tenant)
                     .ok_or(ProviderFault::Unconfigured)?;
                 let api = &livekit.api;
-                // Their next ticket is of the same second, or of a later one.
-                let before = change.since.0 / 1000;
+                // What they get from now on is to be good, whatever other nodes' clocks say.
+                let since = change.since.0 / 1000;
+                let before = match change.wanted {
+                    Wanted::Removed { banned: true } => since,
+                    Wanted::Removed { banned: false } | Wanted::Member { .. } => {
+                        since.saturating_sub(CLOCKS_DIFFER_SECS)
+                    }
+                };
                 match &change.wanted {
                     Wanted::Removed { .. } => api.remove_participant(&room, &name, before).await,
                     Wanted::Member { role, rights } => {
@@ -334,6 +353,21 @@ impl ProviderControl for Providers {
 }
 
 impl NoticeReader for Providers {
+    fn speaks_for(&self, notice: &RawNotice<'_>, tenant: &TenantId) -> bool {
+        let own = self
+            .tenants
+            .get(tenant)
+            .is_some_and(|it| match notice.provider {
+                Provider::LiveKit => it.livekit.is_some(),
+                Provider::Daily => it.daily.is_some(),
+                Provider::Jitsi | Provider::Mesh => false,
+            });
+        match notice.tenant {
+            None => !own,
+            Some(of) => own && of == tenant,
+        }
+    }
+
     fn read(&self, notice: &RawNotice<'_>, now: Timestamp) -> Result<Option<Arrival>, NoticeFault> {
         let credentials = match notice.tenant {
             None => Some(&self.own),

@@ -217,6 +217,7 @@ impl<'a> Flush<'a> {
             let same = (row.key, row.user, row.provider) == (kept.key, kept.user, kept.provider);
             if same {
                 kept.reasons |= row.reasons;
+                kept.at = kept.at.max(row.at);
             }
             same
         });

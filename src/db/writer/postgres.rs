@@ -73,13 +73,13 @@ ON CONFLICT DO NOTHING";
 
 const SYNC: &str = "
 INSERT INTO provider_syncs (tenant, meeting_id, user_id, provider, reasons, touched, next_at,
-                            claimed_until, attempts)
-SELECT tenant, meeting_id, user_id, provider, reasons, at, at, 0, 0
+                            claimed_until, attempts, looks)
+SELECT tenant, meeting_id, user_id, provider, reasons, at, at, 0, 0, 0
 FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
   AS v (tenant, meeting_id, user_id, provider, reasons, at)
 ON CONFLICT (tenant, meeting_id, user_id, provider) DO UPDATE
   SET reasons = provider_syncs.reasons | excluded.reasons,
-      touched = provider_syncs.touched + 1, next_at = excluded.next_at, attempts = 0";
+      touched = greatest(provider_syncs.touched + 1, excluded.touched), looks = 0, next_at = excluded.next_at, attempts = 0";
 
 type Bound = Query<'static, Postgres, PgArguments>;
 

@@ -133,10 +133,11 @@ impl Script {
         for row in flush.settled_syncs() {
             self.sql.push_str(
                 "INSERT INTO provider_syncs (tenant, meeting_id, user_id, provider, reasons, \
-                 touched, next_at, claimed_until, attempts) VALUES (?,?,?,?,?,?,?,0,0) \
+                 touched, next_at, claimed_until, attempts, looks) VALUES (?,?,?,?,?,?,?,0,0,0) \
                  ON CONFLICT (tenant, meeting_id, user_id, provider) DO UPDATE SET \
                  reasons = provider_syncs.reasons | excluded.reasons, \
-                 touched = provider_syncs.touched + 1, next_at = excluded.next_at, attempts = 0; ",
+                 touched = max(provider_syncs.touched + 1, excluded.touched), looks = 0, \
+                 next_at = excluded.next_at, attempts = 0; ",
             );
             self.text(row.key.tenant.as_str())?;
             self.text(row.key.room.as_str())?;

@@ -182,7 +182,7 @@ async fn who_leaves_before_the_ticket_comes_is_answered_and_gets_none() {
     let joining = node.asks_to_join("ann");
     settled().await;
     node.leaves("ann").await;
-    assert_eq!(node.answer(joining).await, Ok(Outcome::Done));
+    assert_eq!(node.answer(joining).await, Err(Refusal::NotJoined));
     issuer.answer(true);
     settled().await;
     assert_eq!(handed_out(&node), []);
