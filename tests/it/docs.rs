@@ -10,13 +10,14 @@ use usher::domain::role::{Rank, Role};
 use usher::http::problem::Problem;
 use usher::protocol::names::{client, server};
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 7] = [
     "README.md",
     "CHANGELOG.md",
     "docs/ARCHITECTURE.md",
     "docs/BENCHMARKS.md",
     "docs/OPERATIONS.md",
     "docs/PROTOCOL.md",
+    "docs/PROVIDERS.md",
 ];
 
 fn in_repository(path: &str) -> PathBuf {
