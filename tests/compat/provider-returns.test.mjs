@@ -95,7 +95,10 @@ for (const [name, fake] of Object.entries(SERVICES)) {
       await nextTicket(bob, (ticket) => ticket.role === 'participant');
       await eventually(() => ann.heard('provider-sync').some(({ state }) => state === 'applied'), 'a change to be carried');
       bob.session.leave();
-      assert.equal((await returns(stage, bob, old)).role, 'host');
+      const session = await enter(fake, bob, old);
+      assert.equal(session.role, 'host');
+      const { status } = await tellOfJoin(stage.server, fake, session);
+      assert.equal(status, 200);
       await carried(fake, bob, 'participant');
     });
 
