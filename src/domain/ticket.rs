@@ -55,7 +55,8 @@ impl Provider {
 }
 
 /// What somebody may do at the provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is one independent right, as every provider has them"
@@ -222,6 +223,28 @@ pub struct Ticket {
     pub feature_flags: Flags,
     /// Only for [`Provider::Jitsi`]: options of its web client.
     pub config: Flags,
+}
+
+impl Ticket {
+    /// A ticket under these names (of the room and of the user), issued now, with nothing in it yet.
+    #[must_use]
+    pub fn blank(
+        entitlement: Entitlement,
+        (room_name, provider_user): (String, String),
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            expires_at: entitlement.expires_at(now),
+            entitlement,
+            token: None,
+            url: None,
+            room_name,
+            provider_user,
+            ice_servers: Vec::new(),
+            feature_flags: Flags::new(),
+            config: Flags::new(),
+        }
+    }
 }
 
 /// How far the provider has followed a change of the room.

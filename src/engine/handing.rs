@@ -131,21 +131,16 @@ impl Loaded {
 
     /// Answers those who will get no ticket after all: they are not in the room any more.
     pub(super) fn release(&mut self, told: &mut Told) {
+        if self.ticketing.released.is_empty() {
+            return;
+        }
+        let now = self.parts.clock.now();
         for (user, Held { reply, outcome }) in std::mem::take(&mut self.ticketing.released) {
-            let why_not = || {
-                if self.room().is_ended() {
-                    Refusal::MeetingEnded
-                } else if self.room().is_banned(&user) {
-                    Refusal::Banned
-                } else {
-                    Refusal::NotJoined
-                }
-            };
+            let refused = self.room().entitlement(&user, now).err();
+            let why_not = refused.unwrap_or(Refusal::NotJoined);
             let outcome = match outcome {
-                Outcome::Joined { .. } if self.room().participant(&user).is_none() => {
-                    Err(why_not())
-                }
-                Outcome::Ticket => Err(why_not()),
+                Outcome::Joined { .. } if self.room().participant(&user).is_none() => Err(why_not),
+                Outcome::Ticket => Err(why_not),
                 outcome @ (Outcome::Joined { .. }
                 | Outcome::Done
                 | Outcome::State

@@ -17,7 +17,7 @@ pub struct TicketBody<'a> {
     role: &'static str,
     participant_id: &'a UserId,
     provider_user_id: &'a str,
-    rights: RightsBody,
+    rights: Rights,
     expires_at: String,
     rev: Revision,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -41,48 +41,12 @@ impl std::fmt::Debug for TicketBody<'_> {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one right, named as clients know it"
-)]
-struct RightsBody {
-    publish_audio: bool,
-    publish_video: bool,
-    publish_screen: bool,
-    subscribe: bool,
-    moderate: bool,
-    record: bool,
-}
-
-#[derive(Serialize)]
 struct IceServerBody<'a> {
     urls: &'a [std::sync::Arc<str>],
     #[serde(skip_serializing_if = "Option::is_none")]
     username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<&'a str>,
-}
-
-impl From<Rights> for RightsBody {
-    fn from(rights: Rights) -> Self {
-        let Rights {
-            publish_audio,
-            publish_video,
-            publish_screen,
-            subscribe,
-            moderate,
-            record,
-        } = rights;
-        Self {
-            publish_audio,
-            publish_video,
-            publish_screen,
-            subscribe,
-            moderate,
-            record,
-        }
-    }
 }
 
 impl<'a> From<&'a IceServer> for IceServerBody<'a> {
@@ -107,7 +71,7 @@ impl<'a> From<&'a Ticket> for TicketBody<'a> {
             role: role_word(entitlement.role),
             participant_id: &entitlement.user,
             provider_user_id: &ticket.provider_user,
-            rights: entitlement.rights.into(),
+            rights: entitlement.rights,
             expires_at: rfc3339(ticket.expires_at),
             rev: entitlement.rev,
             ice_servers: ticket.ice_servers.iter().map(Into::into).collect(),

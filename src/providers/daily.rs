@@ -239,15 +239,10 @@ fn ticket(
     token: String,
     now: Timestamp,
 ) -> Ticket {
+    let names = (names.0.to_owned(), names.1.to_owned());
     Ticket {
-        entitlement: to.clone(),
         token: Some(Hidden(token)),
         url: Some(room.url.clone()),
-        room_name: names.0.to_owned(),
-        provider_user: names.1.to_owned(),
-        expires_at: to.expires_at(now),
-        ice_servers: Vec::new(),
-        feature_flags: Vec::new(),
-        config: Vec::new(),
+        ..Ticket::blank(to.clone(), names, now)
     }
 }

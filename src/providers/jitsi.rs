@@ -145,8 +145,9 @@ impl Jitsi {
         names: (String, String),
         now: Timestamp,
     ) -> Option<Ticket> {
-        let (room, user) = names;
-        let token = self.signer.sign(&self.claims(&to, (&room, &user), now))?;
+        let claims = self.claims(&to, (&names.0, &names.1), now);
+        let token = self.signer.sign(&claims)?;
+        let room = &names.0;
         let url = match &self.server {
             JitsiServer::Own { .. } => format!("{}/{room}", self.base),
             JitsiServer::Jaas { app_id } => format!("{}/{app_id}/{room}", self.base),
@@ -154,13 +155,9 @@ impl Jitsi {
         Some(Ticket {
             token: Some(Hidden(token)),
             url: Some(url),
-            room_name: room,
-            provider_user: user,
-            expires_at: to.expires_at(now),
-            ice_servers: Vec::new(),
             feature_flags: feature_flags(&to),
             config: config(&to),
-            entitlement: to,
+            ..Ticket::blank(to, names, now)
         })
     }
 }

@@ -106,18 +106,12 @@ impl LiveKit {
         names: (String, String),
         now: Timestamp,
     ) -> Option<Ticket> {
-        let (room, user) = names;
-        let token = self.signer.sign(&self.claims(&to, (&room, &user), now))?;
+        let claims = self.claims(&to, (&names.0, &names.1), now);
+        let token = self.signer.sign(&claims)?;
         Some(Ticket {
             token: Some(Hidden(token)),
             url: Some(self.url.clone()),
-            room_name: room,
-            provider_user: user,
-            expires_at: to.expires_at(now),
-            ice_servers: Vec::new(),
-            feature_flags: Vec::new(),
-            config: Vec::new(),
-            entitlement: to,
+            ..Ticket::blank(to, names, now)
         })
     }
 }

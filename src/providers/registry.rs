@@ -258,18 +258,12 @@ impl TicketIssuer for Providers {
             },
             Provider::Mesh => match self.mesh(&tenant) {
                 Some(mesh) => {
-                    let (room_name, provider_user) = self.name(&entitlement);
-                    let expires_at = entitlement.expires_at(now);
+                    let names = self.name(&entitlement);
+                    let blank = Ticket::blank(entitlement, names, now);
+                    let servers = mesh.servers(&blank.provider_user, blank.expires_at);
                     Issuing::Ready(Arc::new(Ticket {
-                        token: None,
-                        url: None,
-                        ice_servers: mesh.servers(&provider_user, expires_at),
-                        room_name,
-                        provider_user,
-                        expires_at,
-                        feature_flags: Vec::new(),
-                        config: Vec::new(),
-                        entitlement,
+                        ice_servers: servers,
+                        ..blank
                     }))
                 }
                 None => Issuing::Nothing,
