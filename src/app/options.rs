@@ -22,6 +22,7 @@ use crate::protocol::request::PayloadLimits;
 use crate::serve::ServeLimits;
 use crate::socket::expiry::ExpiryTimes;
 use crate::socket::hub::SocketLimits;
+use crate::socket::listing::ListLimits;
 use crate::socket::past::PastLimits;
 
 pub(super) fn expiry_times(config: &Config) -> ExpiryTimes {
@@ -118,6 +119,7 @@ pub(super) fn room_policy(config: &Config) -> RoomPolicy {
         memory: Memory {
             messages: config.rooms.chat_history,
             absent: config.rooms.remembered,
+            reactions: config.rooms.reactions_per_message,
         },
         provider: providers::provider(config.providers.default),
         ticket_lifetime: config.providers.token_lifetime(),
@@ -152,6 +154,10 @@ pub(super) fn socket_limits(config: &Config) -> SocketLimits {
         past: PastLimits {
             commits: config.rooms.log_length,
             bytes: config.rooms.resume_bytes,
+        },
+        lists: ListLimits {
+            interval: config.socket.list_interval(),
+            bytes_per_second: config.socket.list_bytes_per_second,
         },
     }
 }

@@ -191,9 +191,21 @@ pub struct SocketConfig {
     pub max_connections_per_user: usize,
     /// Rooms that one connection may be in at the same time. Default 16.
     pub max_rooms_per_connection: usize,
+    /// Milliseconds within which changes share one whole list, for clients of the list dialect.
+    /// Default 40.
+    pub list_interval_ms: u64,
+    /// Bytes per second of the whole lists of one room on this node; 0 = no bound. Larger rooms get
+    /// them more seldom, but within a second all the same. Default 32 MiB.
+    pub list_bytes_per_second: u64,
 }
 
 impl SocketConfig {
+    /// [`Self::list_interval_ms`].
+    #[must_use]
+    pub const fn list_interval(&self) -> Duration {
+        Duration::from_millis(self.list_interval_ms)
+    }
+
     /// [`Self::ping_interval_ms`].
     #[must_use]
     pub const fn ping_interval(&self) -> Duration {
@@ -434,6 +446,8 @@ pub struct RoomsConfig {
     pub empty_timeout_ms: u64,
     /// Messages of a room kept for those who come later. Default 100.
     pub chat_history: usize,
+    /// Reactions to one message. Default 500.
+    pub reactions_per_message: usize,
     /// People who are not in the room and of whom it knows that they were muted or sent away.
     /// Default 1,000.
     pub remembered: usize,

@@ -147,6 +147,46 @@ impl MediaChanges {
     }
 }
 
+/// Some of what can be muted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct MediaKinds {
+    /// The microphone.
+    pub audio: bool,
+    /// The camera.
+    pub video: bool,
+    /// The shared screen.
+    pub screen: bool,
+}
+
+impl MediaKinds {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        !self.audio && !self.video && !self.screen
+    }
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub const fn has(self, kind: MediaKind) -> bool {
+        match kind {
+            MediaKind::Audio => self.audio,
+            MediaKind::Video => self.video,
+            MediaKind::Screen => self.screen,
+        }
+    }
+
+    /// With this kind, or without it.
+    #[must_use]
+    pub const fn with(mut self, kind: MediaKind, held: bool) -> Self {
+        match kind {
+            MediaKind::Audio => self.audio = held,
+            MediaKind::Video => self.video = held,
+            MediaKind::Screen => self.screen = held,
+        }
+        self
+    }
+}
+
 /// What moderators have muted of somebody, until they switch it on again themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Muted {
@@ -156,13 +196,54 @@ pub struct Muted {
     pub video: bool,
     /// The shared screen.
     pub screen: bool,
+    /// What they may not switch on again before a moderator allows it.
+    #[serde(default, skip_serializing_if = "MediaKinds::is_empty")]
+    pub locked: MediaKinds,
+    /// What they may switch on although others may not.
+    #[serde(default, skip_serializing_if = "MediaKinds::is_empty")]
+    pub allowed: MediaKinds,
 }
 
 impl Muted {
+    /// What is remembered of somebody who is gone: an exception is not.
+    #[must_use]
+    pub const fn in_absence(mut self) -> Self {
+        self.allowed = MediaKinds {
+            audio: false,
+            video: false,
+            screen: false,
+        };
+        self
+    }
+
+    /// Locked from now on, or allowed whatever holds for others.
+    #[must_use]
+    pub const fn lock(mut self, kind: MediaKind, locked: bool) -> Self {
+        self.locked = self.locked.with(kind, locked);
+        self.allowed = self.allowed.with(kind, !locked);
+        self
+    }
+
     /// Whether there is nothing to remember.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        !self.audio && !self.video && !self.screen
+        !self.audio
+            && !self.video
+            && !self.screen
+            && self.locked.is_empty()
+            && self.allowed.is_empty()
+    }
+
+    /// Everything of `kinds` muted and locked too.
+    #[must_use]
+    pub fn and_locked(mut self, kinds: MediaKinds) -> Self {
+        for kind in MediaKind::ALL {
+            if kinds.has(kind) {
+                self = self.with(kind, true);
+                self.locked = self.locked.with(kind, true);
+            }
+        }
+        self
     }
 
     /// Whether this is muted.
@@ -175,13 +256,16 @@ impl Muted {
         }
     }
 
-    /// With this kind muted, or not any more.
+    /// With this kind muted; or not any more, and then not locked either.
     #[must_use]
     pub const fn with(mut self, kind: MediaKind, muted: bool) -> Self {
         match kind {
             MediaKind::Audio => self.audio = muted,
             MediaKind::Video => self.video = muted,
             MediaKind::Screen => self.screen = muted,
+        }
+        if !muted {
+            self.locked = self.locked.with(kind, false);
         }
         self
     }

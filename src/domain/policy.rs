@@ -101,6 +101,8 @@ pub struct Memory {
     pub messages: usize,
     /// People who were muted or sent away, and are not here.
     pub absent: usize,
+    /// Reactions to one message.
+    pub reactions: usize,
 }
 
 impl Default for Memory {
@@ -108,6 +110,7 @@ impl Default for Memory {
         Self {
             messages: 100,
             absent: 1_000,
+            reactions: 500,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::participant::MediaKind;
 use super::role::Role;
 
 /// When a retryable command is worth another try: a store that broke is back within a second or is
@@ -112,6 +113,12 @@ pub enum Refusal {
     /// The target is not in the room.
     #[error("Participant not found")]
     ParticipantNotFound,
+    /// The room does not keep this message, or not any longer.
+    #[error("Message not found; the room keeps only the latest")]
+    MessageNotFound,
+    /// Switched off by a moderator until one allows it.
+    #[error("A moderator has switched this off; ask one of them to allow it")]
+    MediaLocked(MediaKind),
     /// The command makes no sense on oneself.
     #[error("You cannot do this to yourself; another host has to")]
     CannotTargetSelf,
@@ -197,6 +204,8 @@ impl Refusal {
             Self::NotStarted { .. } => "not-started",
             Self::AlreadyDecided { .. } => "already-decided",
             Self::ParticipantNotFound => "participant-not-found",
+            Self::MessageNotFound => "message-not-found",
+            Self::MediaLocked(_) => "media-locked",
             Self::CannotTargetSelf => "cannot-target-self",
             Self::LastHost => "last-host",
             Self::ProtectedCreator => "protected-creator",
@@ -250,9 +259,10 @@ impl Refusal {
     #[must_use]
     pub const fn kind(&self) -> Kind {
         match self {
-            Self::RoomNotFound | Self::ParticipantNotFound | Self::MeetingNotFound => {
-                Kind::NotFound
-            }
+            Self::RoomNotFound
+            | Self::ParticipantNotFound
+            | Self::MessageNotFound
+            | Self::MeetingNotFound => Kind::NotFound,
             Self::NotHostForRole(_)
             | Self::NotHost
             | Self::NotJoinedForRole(_)
@@ -264,6 +274,7 @@ impl Refusal {
             | Self::PasscodeRequired
             | Self::WrongPasscode
             | Self::ProtectedCreator
+            | Self::MediaLocked(_)
             | Self::Forbidden => Kind::Forbidden,
             Self::CannotTargetSelf
             | Self::LastHost
@@ -307,6 +318,8 @@ impl Refusal {
                 admitted: true,
             },
             Self::ParticipantNotFound,
+            Self::MessageNotFound,
+            Self::MediaLocked(MediaKind::Audio),
             Self::CannotTargetSelf,
             Self::LastHost,
             Self::ProtectedCreator,

@@ -47,6 +47,7 @@ enum Woken {
     Ticket(Coming),
     FeedEnded,
     Deferred,
+    Lists,
     Deadline,
 }
 
@@ -185,6 +186,7 @@ impl RoomActor {
                 Woken::Foreign(commit) => room.follow(&commit).await,
                 Woken::Compared(known) => room.reconcile(known).await,
                 Woken::Ticket(coming) => room.ticket_came(coming).await,
+                Woken::Lists => room.sink.send_lists(room.replica.room()),
                 Woken::FeedEnded => room.reopen().await,
                 Woken::Deadline if room.may_close() => {
                     if room.forget().await {
@@ -272,12 +274,11 @@ impl Loaded {
     ) -> Woken {
         let deadline = self.deadline();
         let clock = self.parts.clock.clone();
-        let timer = async {
-            match deadline {
-                Some(deadline) => clock.sleep_until(deadline).await,
-                None => std::future::pending().await,
-            }
+        let until = async |deadline: Option<Timestamp>| match deadline {
+            Some(deadline) => clock.sleep_until(deadline).await,
+            None => std::future::pending().await,
         };
+        let (timer, lists) = (until(deadline), until(self.sink.lists_due()));
         tokio::select! {
             biased;
             Some((pending, result)) = self.recording.next(), if !self.recording.is_empty() => {
@@ -286,6 +287,7 @@ impl Loaded {
             commit = next(&mut self.feed) => commit.map_or(Woken::FeedEnded, Woken::Foreign),
             known = answer_of(&mut self.asked) => Woken::Compared(known),
             coming = self.ticketing.next(), if self.ticketing.is_waiting() => Woken::Ticket(coming),
+            () = lists => Woken::Lists,
             count = inbox.recv_many(waiting, self.parts.limits.batch) => Woken::Messages(count),
             () = std::future::ready(()), if !self.deferred.is_empty() => Woken::Deferred,
             () = timer => Woken::Deadline,

@@ -118,6 +118,9 @@ impl Loaded {
             | Event::Muted { .. }
             | Event::UnmuteAsked { .. }
             | Event::Signalled { .. }
+            | Event::MediaRestricted { .. }
+            | Event::MessageMarked { .. }
+            | Event::Announced { .. }
             | Event::MessageSent { .. }
             | Event::PasscodeFailed { .. }
             | Event::LockoutLifted { .. }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::domain::id::{ConnectionId, RoomKey};
 use crate::domain::room::{Commit, DismissalKind, Room};
+use crate::domain::time::Timestamp;
 
 use super::reply::{Answer, Handout};
 
@@ -55,4 +56,12 @@ pub trait RoomSink: Send {
 
     /// A client that fell behind can read again: it gets the room whole.
     fn refresh(&mut self, room: &Room, connection: ConnectionId);
+
+    /// When [`Self::send_lists`] is to be called; `None` while there is nothing to send.
+    fn lists_due(&self) -> Option<Timestamp> {
+        None
+    }
+
+    /// Sends the room as it is to clients that get it whole after changes.
+    fn send_lists(&mut self, _room: &Room) {}
 }

@@ -162,6 +162,9 @@ pub(super) const fn changes_standing(event: &Event) -> bool {
         | Event::Muted { .. }
         | Event::UnmuteAsked { .. }
         | Event::Signalled { .. }
+        | Event::MediaRestricted { .. }
+        | Event::MessageMarked { .. }
+        | Event::Announced { .. }
         | Event::MessageSent { .. }
         | Event::PasscodeFailed { .. }
         | Event::LockoutLifted { .. }

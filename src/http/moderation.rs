@@ -212,7 +212,9 @@ pub async fn mute(
     };
     let target = whom.target()?.map_or(MuteTarget::All, MuteTarget::One);
     let kind = body.kind;
-    moderate(&api, &caller, &by, id, Command::Mute { target, kind }).await
+    let lock = false;
+    let mute = Command::Mute { target, kind, lock };
+    moderate(&api, &caller, &by, id, mute).await
 }
 
 async fn moderate(

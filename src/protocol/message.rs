@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::dialect::Dialect;
 use crate::domain::id::{ConnectionId, UserId};
 
 /// A named event with its one argument, already JSON.
@@ -20,8 +21,12 @@ pub enum Audience {
     Room,
     /// The same, and those who leave with the commit.
     Everyone,
+    /// The same as [`Self::Room`] but for this connection.
+    Others(Option<ConnectionId>),
     /// Every connection of one member.
     User(UserId),
+    /// One connection of a member.
+    Socket(ConnectionId),
     /// One connection that leaves the room with the commit.
     Connection(ConnectionId),
     /// Every connection of somebody who leaves the room with the commit.
@@ -30,25 +35,37 @@ pub enum Audience {
     Waiting(UserId),
 }
 
-/// A message and its audience.
+/// What is told, in the words of each dialect, and its audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// For whom.
     pub audience: Audience,
-    /// What; shared, as many get the same.
-    pub message: Arc<Message>,
+    /// For those who are spoken to in the delta dialect; shared, as many get the same.
+    pub delta: Option<Arc<Message>>,
+    /// The same for the list dialect; left out where nobody speaks it.
+    pub list: Vec<Arc<Message>>,
     /// Whose presence it tells of, if that is all. Whoever comes back need not hear that they were away.
     pub presence_of: Option<UserId>,
 }
 
 impl Line {
-    /// A message for somebody.
+    /// What it says in a dialect.
     #[must_use]
-    pub const fn new(audience: Audience, message: Arc<Message>) -> Self {
+    pub fn messages(&self, dialect: Dialect) -> &[Arc<Message>] {
+        match dialect {
+            Dialect::Delta => self.delta.as_slice(),
+            Dialect::List => &self.list,
+        }
+    }
+
+    /// The same without the words of the list dialect.
+    #[must_use]
+    pub fn in_delta(&self) -> Self {
         Self {
-            audience,
-            message,
-            presence_of: None,
+            audience: self.audience.clone(),
+            delta: self.delta.clone(),
+            list: Vec::new(),
+            presence_of: self.presence_of.clone(),
         }
     }
 
@@ -56,9 +73,14 @@ impl Line {
     #[must_use]
     pub fn is_missed_by(&self, user: &UserId) -> bool {
         match &self.audience {
-            Audience::Room | Audience::Everyone => self.presence_of.as_ref() != Some(user),
+            Audience::Room | Audience::Everyone | Audience::Others(_) => {
+                self.presence_of.as_ref() != Some(user)
+            }
             Audience::User(addressee) => addressee == user,
-            Audience::Connection(_) | Audience::Leaving(_) | Audience::Waiting(_) => false,
+            Audience::Socket(_)
+            | Audience::Connection(_)
+            | Audience::Leaving(_)
+            | Audience::Waiting(_) => false,
         }
     }
 }

@@ -5,9 +5,13 @@
 
 pub mod args;
 pub mod delta;
+pub mod dialect;
 pub mod json;
+pub mod list;
 pub mod message;
 pub mod names;
+pub mod payload;
+pub mod render;
 pub mod request;
 pub mod rest;
 pub mod ticket;

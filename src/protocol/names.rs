@@ -26,6 +26,8 @@ pub mod client {
     pub const MUTE_ALL: &str = "mute-all";
     /// Ask somebody to unmute.
     pub const ASK_TO_UNMUTE: &str = "ask-to-unmute";
+    /// Ask every plain participant to unmute, and lift what was locked for all.
+    pub const ASK_ALL_TO_UNMUTE: &str = "ask-all-to-unmute";
     /// Lower a raised hand, or all of them.
     pub const LOWER_HAND: &str = "lower-hand";
     /// Take somebody out, or ban them.
@@ -52,9 +54,63 @@ pub mod client {
     pub const REFRESH_TOKEN: &str = "refresh-token";
     /// Put another token in the place of the connection's.
     pub const REFRESH_AUTH: &str = "refresh-auth";
+    /// Say who the connection belongs to.
+    pub const SET_USER_ID: &str = "set-user-id";
+    /// Ask what the media server can do.
+    pub const GET_RTP_CAPABILITIES: &str = "get-rtp-capabilities";
+    /// Enter a room, in the list dialect.
+    pub const JOIN_MEDIASOUP_ROOM: &str = "join-mediasoup-room";
+    /// Ask for a media transport.
+    pub const CREATE_WEBRTC_TRANSPORT: &str = "create-webrtc-transport";
+    /// Connect a media transport.
+    pub const CONNECT_TRANSPORT: &str = "connect-transport";
+    /// Send media.
+    pub const PRODUCE: &str = "produce";
+    /// Receive media.
+    pub const CONSUME: &str = "consume";
+    /// Ask what the media server can do, from a second socket.
+    pub const GET_ROUTER_RTP_CAPABILITIES: &str = "getRouterRtpCapabilities";
+    /// Ask for a socket of somebody.
+    pub const GET_SOCKET_ID_FOR_USER: &str = "get-socket-id-for-user";
+    /// Mute somebody, or allow them to unmute.
+    pub const TOGGLE_REMOTE_AUDIO: &str = "toggle-remote-audio";
+    /// Switch somebody's camera off, or allow it.
+    pub const TOGGLE_REMOTE_VIDEO: &str = "toggle-remote-video";
+    /// Mute every plain participant until that is lifted.
+    pub const MUTE_ALL_PARTICIPANTS: &str = "mute-all-participants";
+    /// Allow every plain participant to unmute.
+    pub const UNMUTE_ALL_PARTICIPANTS: &str = "unmute-all-participants";
+    /// Switch off the cameras of all plain participants.
+    pub const DISABLE_ALL_CAMERAS: &str = "disable-all-cameras";
+    /// Allow cameras again.
+    pub const ENABLE_ALL_CAMERAS: &str = "enable-all-cameras";
+    /// Stop plain participants sharing their screens.
+    pub const DISABLE_ALL_SCREEN_SHARING: &str = "disable-all-screen-sharing";
+    /// Allow screens again.
+    pub const ENABLE_ALL_SCREEN_SHARING: &str = "enable-all-screen-sharing";
+    /// I am typing.
+    pub const TYPING_START: &str = "typing-start";
+    /// I am typing no longer.
+    pub const TYPING_STOP: &str = "typing-stop";
+    /// React to a message, or no longer.
+    pub const MESSAGE_REACT: &str = "message-react";
+    /// Pin a message, or no longer.
+    pub const PIN_MESSAGE: &str = "pin-message";
+    /// React to what is going on.
+    pub const VIDEO_REACTION: &str = "video-reaction";
+    /// I share my screen.
+    pub const SCREEN_SHARE_STARTED: &str = "screen-share-started";
+    /// I share it no longer.
+    pub const SCREEN_SHARE_STOPPED: &str = "screen-share-stopped";
+    /// A WebRTC offer for one participant.
+    pub const OFFER: &str = "offer";
+    /// The answer to one.
+    pub const ANSWER: &str = "answer";
+    /// An address for the connection to one participant.
+    pub const ICE_CANDIDATE: &str = "ice-candidate";
 
     /// All of them.
-    pub const ALL: [&str; 25] = [
+    pub const ALL: [&str; 53] = [
         JOIN_ROOM,
         LEAVE_ROOM,
         MAKE_HOST,
@@ -67,6 +123,7 @@ pub mod client {
         MUTE_PARTICIPANT,
         MUTE_ALL,
         ASK_TO_UNMUTE,
+        ASK_ALL_TO_UNMUTE,
         LOWER_HAND,
         REMOVE_PARTICIPANT,
         UNBAN_PARTICIPANT,
@@ -80,6 +137,33 @@ pub mod client {
         REQUEST_CHAT_HISTORY,
         REFRESH_TOKEN,
         REFRESH_AUTH,
+        SET_USER_ID,
+        GET_RTP_CAPABILITIES,
+        JOIN_MEDIASOUP_ROOM,
+        CREATE_WEBRTC_TRANSPORT,
+        CONNECT_TRANSPORT,
+        PRODUCE,
+        CONSUME,
+        GET_ROUTER_RTP_CAPABILITIES,
+        GET_SOCKET_ID_FOR_USER,
+        TOGGLE_REMOTE_AUDIO,
+        TOGGLE_REMOTE_VIDEO,
+        MUTE_ALL_PARTICIPANTS,
+        UNMUTE_ALL_PARTICIPANTS,
+        DISABLE_ALL_CAMERAS,
+        ENABLE_ALL_CAMERAS,
+        DISABLE_ALL_SCREEN_SHARING,
+        ENABLE_ALL_SCREEN_SHARING,
+        TYPING_START,
+        TYPING_STOP,
+        MESSAGE_REACT,
+        PIN_MESSAGE,
+        VIDEO_REACTION,
+        SCREEN_SHARE_STARTED,
+        SCREEN_SHARE_STOPPED,
+        OFFER,
+        ANSWER,
+        ICE_CANDIDATE,
     ];
 }
 
@@ -145,9 +229,47 @@ pub mod server {
     pub const TOKEN_EXPIRING: &str = "token-expiring";
     /// Your command was refused.
     pub const ERROR: &str = "error";
+    /// The room's list, whole.
+    pub const PARTICIPANT_LIST_UPDATE: &str = "participant-list-update";
+    /// Somebody's microphone, camera, screen or hand.
+    pub const PARTICIPANT_STATE_CHANGED: &str = "participant-state-changed";
+    /// Your role is another one.
+    pub const ROLE_CHANGED: &str = "role-changed";
+    /// You may unmute.
+    pub const ALLOW_UNMUTE: &str = "allow-unmute";
+    /// A moderator switched your camera off.
+    pub const FORCE_VIDEO_PAUSE: &str = "force-video-pause";
+    /// You may switch your camera on.
+    pub const ALLOW_VIDEO_ENABLE: &str = "allow-video-enable";
+    /// A moderator switched all cameras off.
+    pub const DISABLE_ALL_CAMERAS: &str = "disable-all-cameras";
+    /// Cameras are allowed again.
+    pub const ENABLE_ALL_CAMERAS: &str = "enable-all-cameras";
+    /// Whether you may share your screen.
+    pub const SCREENSHARE_CONTROL: &str = "screenshare-control";
+    /// Whether plain participants may share their screens.
+    pub const SCREENSHARE_GLOBAL_UPDATE: &str = "screenshare-global-update";
+    /// You may not share your screen.
+    pub const SCREENSHARE_DENIED: &str = "screenshare-denied";
+    /// Somebody is typing.
+    pub const TYPING_START: &str = "typing-start";
+    /// Somebody is typing no longer.
+    pub const TYPING_STOP: &str = "typing-stop";
+    /// Somebody reacted to a message, or no longer.
+    pub const MESSAGE_REACT_UPDATE: &str = "message-react-update";
+    /// A message was pinned, or is no longer.
+    pub const PIN_MESSAGE_UPDATE: &str = "pin-message-update";
+    /// Somebody reacted to what is going on.
+    pub const RECEIVE_VIDEO_REACTION: &str = "receive-video-reaction";
+    /// A WebRTC offer.
+    pub const OFFER: &str = "offer";
+    /// The answer to one.
+    pub const ANSWER: &str = "answer";
+    /// An address for the connection.
+    pub const ICE_CANDIDATE: &str = "ice-candidate";
 
     /// All of them.
-    pub const ALL: [&str; 30] = [
+    pub const ALL: [&str; 49] = [
         EXISTING_PARTICIPANTS,
         PARTICIPANT_JOINED,
         PARTICIPANT_LEFT,
@@ -178,5 +300,24 @@ pub mod server {
         PROVIDER_SYNC,
         TOKEN_EXPIRING,
         ERROR,
+        PARTICIPANT_LIST_UPDATE,
+        PARTICIPANT_STATE_CHANGED,
+        ROLE_CHANGED,
+        ALLOW_UNMUTE,
+        FORCE_VIDEO_PAUSE,
+        ALLOW_VIDEO_ENABLE,
+        DISABLE_ALL_CAMERAS,
+        ENABLE_ALL_CAMERAS,
+        SCREENSHARE_CONTROL,
+        SCREENSHARE_GLOBAL_UPDATE,
+        SCREENSHARE_DENIED,
+        TYPING_START,
+        TYPING_STOP,
+        MESSAGE_REACT_UPDATE,
+        PIN_MESSAGE_UPDATE,
+        RECEIVE_VIDEO_REACTION,
+        OFFER,
+        ANSWER,
+        ICE_CANDIDATE,
     ];
 }

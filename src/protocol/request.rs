@@ -82,13 +82,21 @@ pub enum Request {
     RoomState(RoomId),
     /// Change the room as a participant.
     Change {
-        /// Where.
-        room: RoomId,
+        /// Where; `None` means the only room.
+        room: Option<RoomId>,
         /// How.
         command: Command,
     },
-    /// Ask for the messages that are kept.
-    ChatHistory(RoomId),
+    /// Ask for the messages that are kept; `None` means of the only room.
+    ChatHistory(Option<RoomId>),
+    /// Say that a room is of interest, before entering it.
+    Subscribe,
+    /// Say who the connection's user is.
+    Identify(UserId),
+    /// Ask for media, which nobody here carries.
+    Media,
+    /// Ask for a socket of somebody.
+    SocketIdOf(UserId),
     /// Ask for a fresh ticket to the media provider.
     RefreshTicket(RoomId),
     /// Put another token in the place of the connection's.

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use super::fanout::{Fanout, send_answer};
 use super::inbound::refused;
 use super::parcel::{Parcel, Piece};
-use super::sorting::Extras;
+use super::sorting::{ByDialect, Extras};
 use super::waiting::waits;
 use crate::domain::id::ConnectionId;
 use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::room::Room;
 use crate::engine::reply::{Answer, Handout, Holder, Outcome, Voucher};
-use crate::protocol::delta::{self, Provided, Rendered, Resumed, View};
+use crate::protocol::delta::{self, Provided, Resumed};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::list;
 use crate::protocol::message::Message;
 use crate::protocol::names::{client, server};
+use crate::protocol::render::{Rendered, View};
 
 impl Fanout {
     /// What a command's outcome means for who is where, and for how often one may join.
@@ -22,7 +25,7 @@ impl Fanout {
         let id = answer.to.connection;
         if let Err(refusal) = &answer.outcome
             && refusal.kind() == Kind::Unavailable
-            && answer.to.event == client::JOIN_ROOM
+            && is_join(answer.to.event)
         {
             self.hub.forgive_join_of(id);
         }
@@ -50,7 +53,8 @@ impl Fanout {
             let id = answer.to.connection;
             if let Ok(Outcome::Joined { user, returned }) = &answer.outcome
                 && let Some(seen) = answer.to.seen
-                && self.members.get(id).is_some()
+                && let Some(member) = self.members.get(id)
+                && member.dialect() == Dialect::Delta
             {
                 let newly = rendered.attached.iter().any(|new| new.connection.id == id);
                 // Over a connection that was here before they were told everything.
@@ -73,7 +77,6 @@ impl Fanout {
         shown: &Shown<'_>,
         (answers, vouchers): (Vec<Answer>, Vouchers),
     ) -> Extras {
-        let list = shown.list;
         let mut extras = Extras::new();
         // Who asked to join gets it after the list, which may be part of the answer.
         let mut vouchers = vouchers;
@@ -96,6 +99,8 @@ impl Fanout {
                 continue;
             };
             connection.end_command();
+            let dialect = connection.dialect();
+            let list = shown.lists.and_then(|lists| lists.of(dialect));
             let asks_for_all =
                 matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
             let for_members = Outcome::is_for_members;
@@ -118,15 +123,15 @@ impl Fanout {
                 *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
             }
             let is_here = is_member || self.lobby.get(id).is_some();
-            if answer.to.event == client::JOIN_ROOM && answer.outcome.is_err() && !is_here {
+            if is_join(answer.to.event) && answer.outcome.is_err() && !is_here {
                 connection.leave(&self.key);
             }
             let mut pieces = Vec::with_capacity(2);
             let mut attached = shown.rendered.attached.iter();
-            let mut newly = || attached.any(|new| new.connection.id == id);
+            let newly_attached = attached.any(|new| new.connection.id == id);
             let joined = matches!(answer.outcome, Ok(Outcome::Joined { .. }));
             // A repeated join changes nothing, but who asks for the list gets it.
-            if is_member && joined && !newly() && !shown.spares_list(id) {
+            if is_member && joined && !newly_attached && !shown.spares_list(id) {
                 pieces.extend(list.cloned().map(Piece::Event));
             }
             let voucher = vouchers.get_mut(&id).filter(|_| is_member);
@@ -136,8 +141,15 @@ impl Fanout {
             let resumed = shown.replays.get(&id).map(|(resumed, _)| *resumed);
             let entered = is_member || shown.has_entered(room, &answer);
             let provided = vouchers.get(&id).map_or(Provided::Nothing, Told::provided);
-            let context = (resumed, entered, provided);
-            pieces.extend(acknowledge(room, view, list, &answer, context));
+            let came = Came {
+                entered,
+                already: is_member && joined && !newly_attached,
+                resumed,
+            };
+            pieces.extend(match dialect {
+                Dialect::Delta => acknowledge(room, view, list, &answer, (&came, provided)),
+                Dialect::List => acknowledge_in_list(room, &answer, (&came, provided)),
+            });
             if is_member {
                 let extra: &mut Parcel = extras.entry(id).or_default();
                 pieces.into_iter().for_each(|piece| extra.push(piece));
@@ -210,7 +222,7 @@ pub(super) type Replays = HashMap<ConnectionId, (Resumed, Parcel)>;
 
 /// What goes out with the answers to commands.
 pub(super) struct Shown<'a> {
-    pub(super) list: Option<&'a Arc<Message>>,
+    pub(super) lists: Option<&'a Lists>,
     pub(super) rendered: &'a Rendered,
     pub(super) replays: &'a Replays,
 }
@@ -233,25 +245,69 @@ impl Shown<'_> {
     }
 }
 
-/// The pieces that answer one command.
+/// The list as each dialect carries it.
+pub(super) struct Lists(ByDialect<Option<Arc<Message>>>);
+
+impl Lists {
+    /// In the list dialect only where that is spoken.
+    pub(super) fn new(list: String, listed: bool) -> Self {
+        let other = listed.then(|| Arc::new(list::listed(list.clone())));
+        Self(ByDialect {
+            delta: Some(Arc::new(delta::listed(list))),
+            list: other,
+        })
+    }
+
+    const fn of(&self, dialect: Dialect) -> Option<&Arc<Message>> {
+        self.0.of(dialect).as_ref()
+    }
+
+    pub(super) fn parcels(&self) -> ByDialect<Parcel> {
+        let parcel = |dialect| {
+            let event = self.of(dialect).cloned().map(Piece::Event);
+            Parcel::new(event.into_iter().collect())
+        };
+        ByDialect {
+            delta: parcel(Dialect::Delta),
+            list: parcel(Dialect::List),
+        }
+    }
+}
+
+/// Whether this event is a wish to enter.
+pub(super) fn is_join(event: &str) -> bool {
+    matches!(event, client::JOIN_ROOM | client::JOIN_MEDIASOUP_ROOM)
+}
+
+/// How a joiner came in.
+struct Came {
+    /// Into the room, and not into its lobby.
+    entered: bool,
+    /// Over this connection they were in it before.
+    already: bool,
+    /// How they were brought up to date.
+    resumed: Option<Resumed>,
+}
+
+/// The pieces that answer one command in the delta dialect.
 fn acknowledge(
     room: &Room,
     view: &mut View,
     list: Option<&Arc<Message>>,
     answer: &Answer,
-    (resumed, entered, provided): (Option<Resumed>, bool, Provided<'_>),
+    (came, provided): (&Came, Provided<'_>),
 ) -> Vec<Piece> {
     let outcome = match &answer.outcome {
         Ok(outcome) => outcome,
-        Err(refusal) => return refused(answer.to, refusal),
+        Err(refusal) => return refused(answer.to, Dialect::Delta, refusal),
     };
     let list = list.map_or("[]", |list| &*list.payload);
     let mut pieces = Vec::with_capacity(2);
     let payload = match outcome {
         Outcome::Done => delta::done_ack(answer.rev),
         Outcome::State => delta::room_ack(room, list),
-        Outcome::Joined { user, .. } if entered => {
-            delta::joined_ack(view, room, list, user, (resumed, provided))
+        Outcome::Joined { user, .. } if came.entered => {
+            delta::joined_ack(view, room, list, user, (came.resumed, provided))
         }
         // In the lobby, or out of it again with the same commit: the room is not shown.
         Outcome::Joined { user, .. } => delta::waiting_ack(room, user),
@@ -263,10 +319,42 @@ fn acknowledge(
             payload
         }
     };
-    if let Some(id) = answer.to.ack {
-        pieces.push(Piece::Ack { id, payload });
-    }
+    pieces.extend(acked(answer, payload));
     pieces
+}
+
+/// The same in the list dialect.
+fn acknowledge_in_list(
+    room: &Room,
+    answer: &Answer,
+    (came, provided): (&Came, Provided<'_>),
+) -> Vec<Piece> {
+    let outcome = match &answer.outcome {
+        Ok(outcome) => outcome,
+        Err(refusal) => return refused(answer.to, Dialect::List, refusal),
+    };
+    let mut pieces = Vec::with_capacity(2);
+    let payload = match outcome {
+        Outcome::Done => list::done_ack(Some(answer.rev)),
+        Outcome::State => delta::room_ack(room, &View::of(room).list(room)),
+        Outcome::Joined { user, .. } if came.entered => {
+            list::joined_ack(room, user, came.already, provided)
+        }
+        Outcome::Joined { user, .. } => list::waiting_ack(room, user),
+        Outcome::Ticket => list::ticket_ack(answer.rev, provided),
+        Outcome::Chat => {
+            let history = list::history(room);
+            let payload = list::chat_ack(answer.rev, &history.payload);
+            pieces.push(Piece::Event(Arc::new(history)));
+            payload
+        }
+    };
+    pieces.extend(acked(answer, payload));
+    pieces
+}
+
+fn acked(answer: &Answer, payload: String) -> Option<Piece> {
+    answer.to.ack.map(|id| Piece::Ack { id, payload })
 }
 
 /// Whether somebody gets the list.

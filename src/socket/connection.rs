@@ -25,6 +25,7 @@ use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};
 use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
 use crate::net::Place;
+use crate::protocol::dialect::Dialect;
 
 /// A second fall-behind within this time ends the connection.
 const RELAPSE: Duration = Duration::from_secs(30);
@@ -74,6 +75,8 @@ struct State {
     route: Route,
     user: Option<UserId>,
     rooms: Vec<RoomKey>,
+    /// Rooms whose messages it wants as soon as it is in them.
+    curious: Vec<RoomKey>,
     fell_behind: Option<Instant>,
     gone: bool,
 }
@@ -90,6 +93,8 @@ pub struct Connection {
     cut: AtomicBool,
     /// Whether it was told to go to another node.
     away: AtomicBool,
+    /// Whether it is spoken to in the list dialect.
+    listed: AtomicBool,
     backlog_limit: usize,
     /// How many of its requests were given a name.
     named: AtomicU64,
@@ -146,6 +151,7 @@ impl Connection {
             route,
             user,
             rooms: Vec::new(),
+            curious: Vec::new(),
             fell_behind: None,
             gone: false,
         };
@@ -156,6 +162,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             cut: AtomicBool::new(false),
             away: AtomicBool::new(false),
+            listed: AtomicBool::new(false),
             backlog_limit,
             named: AtomicU64::new(0),
             pace: AtomicU64::new(0),
@@ -294,6 +301,47 @@ impl Connection {
     /// Notes that the connection is not in a room, or no longer.
     pub fn leave(&self, room: &RoomKey) {
         self.state().rooms.retain(|entered| entered != room);
+    }
+
+    /// In which dialect it is spoken to.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        if self.listed.load(Ordering::Relaxed) {
+            Dialect::List
+        } else {
+            Dialect::Delta
+        }
+    }
+
+    /// It is spoken to in this dialect from now on.
+    pub fn speak(&self, dialect: Dialect) {
+        let listed = dialect == Dialect::List;
+        self.listed.store(listed, Ordering::Relaxed);
+    }
+
+    /// Has it sent a room's messages as soon as it is in the room; one more than `limit` rooms is
+    /// forgotten.
+    pub(super) fn await_history(&self, room: &RoomKey, limit: usize) {
+        let curious = &mut self.state().curious;
+        if !curious.contains(room) && curious.len() < limit {
+            curious.push(room.clone());
+        }
+    }
+
+    /// Whether it awaits a room's messages, which it is about to get.
+    pub(super) fn takes_history(&self, room: &RoomKey) -> bool {
+        let curious = &mut self.state().curious;
+        let before = curious.len();
+        curious.retain(|wanted| wanted != room);
+        curious.len() < before
+    }
+
+    /// Whether something waits to be sent to it.
+    pub(super) fn is_backed_up(&self) -> bool {
+        match &self.state().route {
+            Route::Wire(wire) => wire.is_backed_up(),
+            Route::Library { waiting, .. } => !waiting.pieces.is_empty(),
+        }
     }
 
     /// The rooms that the connection is in or entering.

@@ -3,23 +3,24 @@
 
 use std::sync::Arc;
 
-use super::answering::{Shown, needs_list};
+use super::answering::{Lists, Shown, needs_list};
 use super::connection::{Connection, Delivered};
 use super::hub::Hub;
+use super::listing::Listing;
 use super::members::Members;
 use super::parcel::{Parcel, Piece};
 use super::past::Past;
-use super::sorting::{Extras, Sorted, sort};
+use super::sorting::{Extras, People, Sorted, sort};
 use super::waiting::waits;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
-use crate::domain::participant::MediaKind;
-use crate::domain::room::{Actor, Command, Commit, LossCause, Room};
+use crate::domain::room::{Actor, Command, Commit, DismissalKind, LeaveReason, LossCause, Room};
+use crate::domain::time::Timestamp;
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Handout};
 use crate::engine::sink::{EventSink, Farewell, RoomSink};
-use crate::protocol::delta::{self, Attached, Rendered, View};
-use crate::protocol::message::Message;
-use crate::protocol::names::server;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::render::{self, Attached, Rendered, View};
+use crate::protocol::{delta, list};
 
 /// Opens a fan-out per room.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl EventSink for Fanouts {
             members: Members::default(),
             lobby: Members::default(),
             past,
+            listing: Listing::default(),
         })
     }
 }
@@ -60,6 +62,7 @@ pub(super) struct Fanout {
     /// Who waits to be let in. Nothing that is for the room goes there.
     pub(super) lobby: Members,
     pub(super) past: Past,
+    pub(super) listing: Listing,
 }
 
 impl RoomSink for Fanout {
@@ -72,12 +75,12 @@ impl RoomSink for Fanout {
     ) {
         let mut view = self.view.take().unwrap_or_else(|| View::of(room));
         let rendered = commit
-            .map(|commit| delta::render(&mut view, commit, room))
+            .map(|commit| render::render(&mut view, commit, room, self.hub.is_listed()))
             .unwrap_or_default();
         if commit.is_some() {
             self.past.note(room, &rendered);
         }
-        let sorted = sort(&rendered, &self.members, &self.lobby);
+        let sorted = self.sort(&rendered);
         self.tell_lobby(room, &rendered, &sorted);
         self.remove(&rendered, &sorted);
         self.attach(&rendered);
@@ -85,17 +88,29 @@ impl RoomSink for Fanout {
             self.note_outcome(room, answer);
         }
         let replays = self.replays(room, &rendered, &answers);
-        let list = needs_list(&rendered, &answers).then(|| list_event(view.list(room)));
+        let list = needs_list(&rendered, &answers).then(|| view.list(room));
+        let lists = list.map(|list| Lists::new(list, self.hub.is_listed()));
         let shown = Shown {
-            list: list.as_ref(),
+            lists: lists.as_ref(),
             rendered: &rendered,
             replays: &replays,
         };
         let vouchers = self.vouchers(tickets);
         let extras = self.answers(room, &mut view, &shown, (answers, vouchers));
-        self.send(&sorted, &shown, &extras);
+        self.send(room, &sorted, &shown, &extras);
         self.pass(room, &rendered, &sorted);
         self.view = Some(view);
+        if rendered.list_changed {
+            self.list_later();
+        }
+    }
+
+    fn lists_due(&self) -> Option<Timestamp> {
+        Self::lists_due(self)
+    }
+
+    fn send_lists(&mut self, room: &Room) {
+        Self::send_lists(self, room);
     }
 
     fn is_live(&self, connection: ConnectionId) -> bool {
@@ -105,7 +120,7 @@ impl RoomSink for Fanout {
     }
 
     fn recall(&mut self, room: &Room, commits: &[Arc<Commit>]) {
-        self.past.recall(room, &delta::recall(commits, room));
+        self.past.recall(room, &render::recall(commits, room));
     }
 
     fn send_away(&mut self, connection: ConnectionId, why: &Farewell) {
@@ -119,8 +134,12 @@ impl RoomSink for Fanout {
         };
         connection.leave(&self.key);
         let words = match why {
-            Farewell::Ended => delta::ended(),
-            Farewell::SentAway { by, kind } => delta::sent_away(by, *kind),
+            Farewell::Ended => render::ended(),
+            Farewell::SentAway { by, kind } => match kind {
+                DismissalKind::Denied => render::denied(by),
+                DismissalKind::Kicked => render::kicked(by, LeaveReason::Kicked),
+                DismissalKind::Banned => render::kicked(by, LeaveReason::Banned),
+            },
         };
         let words = Piece::Event(Arc::new(words));
         part(&self.hub, &connection, &Parcel::new(vec![words]));
@@ -129,7 +148,7 @@ impl RoomSink for Fanout {
     fn resync(&mut self, room: &Room) {
         let mut view = View::of(room);
         self.past.forget();
-        let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        let lists = Lists::new(view.list(room), self.hub.is_listed()).parcels();
         self.tell_admitted(room);
         self.enlist(room);
         self.members.retain(|id, user| {
@@ -140,7 +159,9 @@ impl RoomSink for Fanout {
         let around = Around::new(room);
         for (id, connection) in self.members.iter() {
             let more = around.of(room, id);
-            show(&self.hub, connection, &[&list, more, &mutes(room, id)]);
+            let dialect = connection.dialect();
+            let mutes = mutes(room, id, dialect);
+            show(&self.hub, connection, &[lists.of(dialect), more, &mutes]);
         }
         for (id, connection) in self.lobby.iter() {
             if let Some(waiting) = room.lobby().holder_of(id) {
@@ -171,15 +192,30 @@ impl RoomSink for Fanout {
         };
         let view = self.view.get_or_insert_with(|| View::of(room));
         member.start_over();
-        let list = Parcel::new(vec![Piece::Event(list_event(view.list(room)))]);
+        let dialect = member.dialect();
+        let lists = Lists::new(view.list(room), self.hub.is_listed()).parcels();
         let around = Around::new(room);
         let more = around.of(room, connection);
-        let mutes = mutes(room, connection);
-        show(&self.hub, member, &[&list, more, &mutes]);
+        let mutes = mutes(room, connection, dialect);
+        show(&self.hub, member, &[lists.of(dialect), more, &mutes]);
     }
 }
 
 impl Fanout {
+    fn sort(&self, rendered: &Rendered) -> Sorted {
+        let known = |id| self.members.get(id).or_else(|| self.lobby.get(id)).cloned();
+        let dialect = |id| {
+            let connection = known(id).or_else(|| self.hub.connection(id));
+            connection.map_or(Dialect::Delta, |it| it.dialect())
+        };
+        let people = People {
+            members: &self.members,
+            lobby: &self.lobby,
+            dialect: &dialect,
+        };
+        sort(rendered, &people)
+    }
+
     /// Last words for connections that came and were sent away with the same commit.
     fn pass(&self, room: &Room, rendered: &Rendered, sorted: &Sorted) {
         let node = self.hub.ids.node();
@@ -276,9 +312,10 @@ impl Fanout {
     }
 
     /// One write per member: newcomers the list, the others what happened, each what is theirs.
-    fn send(&self, sorted: &Sorted, shown: &Shown<'_>, extras: &Extras) {
+    fn send(&self, room: &Room, sorted: &Sorted, shown: &Shown<'_>, extras: &Extras) {
         let rendered = shown.rendered;
-        let nothing_new = sorted.room.is_empty() && sorted.own.is_empty();
+        let no_room = sorted.room.delta.is_empty() && sorted.room.list.is_empty();
+        let nothing_new = no_room && sorted.own.is_empty();
         if nothing_new && rendered.attached.is_empty() {
             for (id, extra) in extras {
                 if let Some(connection) = self.members.get(*id) {
@@ -287,9 +324,10 @@ impl Fanout {
             }
             return;
         }
-        let list = shown.list.cloned();
-        let list = list.map(|list| Parcel::new(vec![Piece::Event(list)]));
+        let lists = shown.lists.map(Lists::parcels).unwrap_or_default();
+        let mut history = None;
         for (id, connection) in self.members.iter() {
+            let dialect = connection.dialect();
             let newcomer = sorted.newcomers.contains(&id);
             let replay = shown.replays.get(&id).filter(|_| shown.spares_list(id));
             let replay = replay.filter(|_| newcomer);
@@ -301,8 +339,8 @@ impl Fanout {
             };
             let shared = match (newcomer, replay) {
                 (true, Some((_, missed))) => Some(missed),
-                (true, None) => list.as_ref(),
-                (false, _) => Some(&sorted.room),
+                (true, None) => Some(lists.of(dialect)),
+                (false, _) => Some(sorted.room.of(dialect)),
             };
             let shared = shared.filter(|_| newcomer || own.is_none());
             let extra = if extras.is_empty() {
@@ -311,14 +349,25 @@ impl Fanout {
                 extras.get(&id)
             };
             let shared = shared.filter(|shared| !shared.is_empty());
-            match (shared, own) {
-                (None, None) if extra.is_none() => {}
-                (None, None) => deliver(&self.hub, connection, &[], extra),
-                (Some(one), None) | (None, Some(one)) => {
+            let own = own.filter(|own| !own.is_empty());
+            let curious = newcomer && dialect == Dialect::List;
+            let awaited = (curious && connection.takes_history(&self.key)).then(|| {
+                let event = || Piece::Event(Arc::new(list::history(room)));
+                &*history.get_or_insert_with(|| Parcel::new(vec![event()]))
+            });
+            match (shared, own, awaited) {
+                (None, None, None) if extra.is_none() => {}
+                (None, None, None) => deliver(&self.hub, connection, &[], extra),
+                (Some(one), None, None) | (None, Some(one), None) => {
                     deliver(&self.hub, connection, &[one], extra);
                 }
-                (Some(shared), Some(own)) => {
+                (Some(shared), Some(own), None) => {
                     deliver(&self.hub, connection, &[shared, own], extra);
+                }
+                (shared, own, awaited) => {
+                    let all = [shared, own, awaited];
+                    let all: Vec<&Parcel> = all.into_iter().flatten().collect();
+                    deliver(&self.hub, connection, &all, extra);
                 }
             }
         }
@@ -326,12 +375,14 @@ impl Fanout {
 }
 
 /// What moderators have muted of somebody who may not have heard of it.
-fn mutes(room: &Room, id: ConnectionId) -> Parcel {
-    let muted = room.participant_of(id).map(|it| it.muted);
-    let muted = muted.unwrap_or_default();
-    let kinds = MediaKind::ALL.into_iter().filter(|kind| muted.has(*kind));
-    let told = kinds.map(|kind| Piece::Event(Arc::new(delta::muted(room, kind))));
-    Parcel::new(told.collect())
+fn mutes(room: &Room, id: ConnectionId, dialect: Dialect) -> Parcel {
+    let notices = room.participant_of(id).map(|it| render::muted(room, it));
+    let notices = notices.unwrap_or_default();
+    let said = notices.iter().flat_map(|notice| match dialect {
+        Dialect::Delta => delta::say(notice, room.rev).into_iter().collect(),
+        Dialect::List => list::say(notice, room.rev),
+    });
+    Parcel::new(said.map(|it| Piece::Event(Arc::new(it))).collect())
 }
 
 /// What is told with the list to those who may have missed changes.
@@ -342,8 +393,8 @@ struct Around {
 
 impl Around {
     fn new(room: &Room) -> Self {
-        let doors = Arc::new(delta::doors(room));
-        let lobby = Piece::Event(Arc::new(delta::lobby(room)));
+        let doors = Arc::new(render::doors(room));
+        let lobby = Piece::Event(Arc::new(render::lobby(room)));
         Self {
             participants: Parcel::new(vec![Piece::Event(doors.clone())]),
             moderators: Parcel::new(vec![Piece::Event(doors), lobby]),
@@ -392,11 +443,4 @@ pub(super) fn part(hub: &Arc<Hub>, connection: &Arc<Connection>, words: &Parcel)
 /// Answers one command outside of a commit.
 pub(super) fn send_answer(hub: &Arc<Hub>, connection: &Arc<Connection>, parcel: &Parcel) {
     deliver(hub, connection, &[], Some(parcel));
-}
-
-fn list_event(list: String) -> Arc<Message> {
-    Arc::new(Message {
-        name: server::EXISTING_PARTICIPANTS,
-        payload: list,
-    })
 }

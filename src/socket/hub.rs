@@ -14,6 +14,7 @@ use super::abandoned::BackDoor;
 use super::admission;
 use super::connection::{Connection, Source};
 use super::expiry::Expiries;
+use super::listing::ListLimits;
 use super::past::PastLimits;
 use super::wire::Wire;
 use crate::auth::{Authenticator, Principal};
@@ -26,6 +27,7 @@ use crate::engine::reply::ReplyTo;
 use crate::engine::security::{Security, SecurityKind};
 use crate::ids::IdSource;
 use crate::net::Occupancy;
+use crate::protocol::dialect::Dialect;
 use crate::protocol::request::PayloadLimits;
 
 /// Bounds of the socket surface, all of them settings.
@@ -51,6 +53,8 @@ pub struct SocketLimits {
     pub payload: PayloadLimits,
     /// What is kept of a room's past for those who come back.
     pub past: PastLimits,
+    /// How often whole lists are sent.
+    pub lists: ListLimits,
 }
 
 impl Default for SocketLimits {
@@ -68,6 +72,10 @@ impl Default for SocketLimits {
             past: PastLimits {
                 commits: 256,
                 bytes: 256 * 1024,
+            },
+            lists: ListLimits {
+                interval: Duration::from_millis(40),
+                bytes_per_second: 32 << 20,
             },
         }
     }
@@ -87,6 +95,8 @@ pub struct Hub {
     tables: Mutex<Tables>,
     rooms: OnceLock<Arc<Rooms>>,
     draining: AtomicBool,
+    /// Whether any client of this node was ever spoken to in the list dialect.
+    listed: AtomicBool,
     /// Verifies tokens at CONNECT.
     pub authenticator: Arc<Authenticator>,
     /// How often users, addresses and tenants may do what costs something.
@@ -126,6 +136,7 @@ impl Hub {
             tables: Mutex::default(),
             rooms: OnceLock::new(),
             draining: AtomicBool::new(false),
+            listed: AtomicBool::new(false),
             authenticator,
             expiries,
             abandoned: Mutex::default(),
@@ -144,6 +155,18 @@ impl Hub {
     #[must_use]
     pub(super) fn now(&self) -> u64 {
         self.expiries.now().0
+    }
+
+    /// The connection is spoken to in the list dialect from now on.
+    pub(super) fn list_to(&self, connection: &Connection) {
+        self.listed.store(true, Ordering::Relaxed);
+        connection.speak(Dialect::List);
+    }
+
+    /// Whether any client was ever spoken to in the list dialect.
+    #[must_use]
+    pub(super) fn is_listed(&self) -> bool {
+        self.listed.load(Ordering::Relaxed)
     }
 
     /// Gives the hub its rooms. The rooms need the hub as their sink first, hence two steps; a second

@@ -25,9 +25,10 @@ use crate::engine::registry::{Message, Reading, Request as RoomRequest, Rooms};
 use crate::engine::reply::{ConnectionReply, ReplyTo};
 use crate::engine::security::SecurityKind;
 use crate::protocol::args::Packet;
-use crate::protocol::delta;
+use crate::protocol::dialect::{self, Dialect};
 use crate::protocol::names::client;
 use crate::protocol::request::{JoinRequest, Request, Token};
+use crate::protocol::{delta, list};
 
 /// Names our implementation of the library's handler traits among its blanket ones.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ struct Inbound {
 
 impl MessageHandler<LocalAdapter, Ours> for Inbound {
     fn call(&self, _socket: Arc<Socket<LocalAdapter>>, body: Value, ack: Option<i64>) {
-        let (event, request) = read(&body, &self.hub);
+        let (event, request) = self.read_event(&body, ack.is_some());
         let from = ConnectionReply {
             connection: self.connection.id(),
             ack,
@@ -71,45 +72,60 @@ impl MessageHandler<LocalAdapter, Ours> for Inbound {
         let outcome = self.pace(event).and(request);
         let outcome = outcome.and_then(|request| self.dispatch(from, request));
         if let Err(refusal) = outcome {
-            let parcel = Parcel::new(refused(from, &refusal));
+            let dialect = self.connection.dialect();
+            let parcel = Parcel::new(refused(from, dialect, &refusal));
             send_answer(&self.hub, &self.connection, &parcel);
         }
     }
 }
 
-fn read(body: &Value, hub: &Hub) -> (&'static str, Result<Request, Refusal>) {
-    let Value::Str(text, attachments) = body else {
-        return ("unknown", Err(Refusal::UnknownEvent));
-    };
-    match Packet::parse(text) {
-        Err(_malformed) => ("unknown", Err(Refusal::UnknownEvent)),
-        Ok(packet) => {
-            let (event, request) = delta::parse(&packet, &hub.limits.payload);
-            if attachments
-                .as_ref()
-                .is_some_and(|attachments| !attachments.is_empty())
-            {
-                let reason = "Binary attachments have no meaning here".to_owned();
-                return (event, request.and(Err(Refusal::InvalidPayload { reason })));
-            }
-            (event, request)
+impl Inbound {
+    /// Reads an event, and from some of them in which dialect the client is to be spoken to.
+    fn read_event(
+        &self,
+        body: &Value,
+        acknowledged: bool,
+    ) -> (&'static str, Result<Request, Refusal>) {
+        let unknown = ("unknown", Err(Refusal::UnknownEvent));
+        let Value::Str(text, attachments) = body else {
+            return unknown;
+        };
+        let Ok(packet) = Packet::parse(text) else {
+            return unknown;
+        };
+        if dialect::is_mark_of_list(&packet, acknowledged) {
+            self.hub.list_to(&self.connection);
         }
+        let spoken = self.connection.dialect();
+        let (event, request) = dialect::parse(&packet, &self.hub.limits.payload, spoken);
+        let attached = attachments.as_ref().is_some_and(|it| !it.is_empty());
+        if attached {
+            let reason = "Binary attachments have no meaning here".to_owned();
+            return (event, request.and(Err(Refusal::InvalidPayload { reason })));
+        }
+        (event, request)
     }
 }
 
 /// The refusal of a command: its acknowledgement, if one was asked for, and the `error` event. An
 /// event that nobody knows is no command: without an acknowledgement it is ignored.
-pub(super) fn refused(from: ConnectionReply, refusal: &Refusal) -> Vec<Piece> {
+pub(super) fn refused(from: ConnectionReply, dialect: Dialect, refusal: &Refusal) -> Vec<Piece> {
     let mut pieces = Vec::with_capacity(2);
     if let Some(id) = from.ack {
-        pieces.push(Piece::Ack {
-            id,
-            payload: delta::refused_ack(refusal),
-        });
+        let payload = match dialect {
+            Dialect::Delta => delta::refused_ack(refusal),
+            Dialect::List => list::refused_ack(refusal),
+        };
+        pieces.push(Piece::Ack { id, payload });
     }
-    if *refusal != Refusal::UnknownEvent {
-        pieces.push(Piece::Event(Arc::new(delta::error(refusal, from.event))));
+    if *refusal == Refusal::UnknownEvent {
+        return pieces;
     }
+    if dialect == Dialect::List {
+        let beside = list::said_with(refusal).map(Arc::new);
+        pieces.extend(beside.map(Piece::Event));
+    }
+    pieces.push(Piece::Event(Arc::new(delta::error(refusal, from.event))));
     pieces
 }
 
@@ -143,20 +159,44 @@ impl Inbound {
                 let user = self.user_for_role(&key, change)?;
                 self.change(from, &key, user, Command::ChangeRole { target, change })
             }
-            Request::Change { room, command } => {
-                let key = self.key(room);
+            Request::Change { room, mut command } => {
+                let key = self.key_or_only(room)?;
                 let user = self.user_in(&key)?;
+                command.sent_over(self.connection.id());
                 self.change(from, &key, user, command)
             }
-            Request::ChatHistory(room) => self.read(from, room, Reading::Chat),
+            Request::ChatHistory(room) => self.read_messages(from, room),
+            Request::Subscribe => {
+                self.acknowledge(from, list::done_ack(None));
+                Ok(())
+            }
+            Request::Identify(user) => self.identify(from, &user),
+            Request::Media => {
+                self.acknowledge(from, list::no_media_ack());
+                Ok(())
+            }
+            Request::SocketIdOf(user) => self.find_socket(from, user),
             Request::RefreshTicket(room) => self.refresh_ticket(from, room),
-            Request::RoomState(room) => self.read(from, room, Reading::Room),
+            Request::RoomState(room) => self.read(from, self.key(room), Reading::Room),
             Request::RefreshAuth(token) => self.refresh_auth(from, token),
         }
     }
 
-    fn read(&self, from: ConnectionReply, room: RoomId, reading: Reading) -> Result<(), Refusal> {
-        let key = self.key(room);
+    /// The room that is named, or the only one that the connection is in.
+    fn key_or_only(&self, room: Option<RoomId>) -> Result<RoomKey, Refusal> {
+        if let Some(room) = room {
+            return Ok(self.key(room));
+        }
+        let mut rooms = self.connection.rooms();
+        let only = rooms.pop().ok_or(Refusal::NotJoined)?;
+        if !rooms.is_empty() {
+            let reason = "You are in several rooms: say which is meant".to_owned();
+            return Err(Refusal::InvalidPayload { reason });
+        }
+        Ok(only)
+    }
+
+    fn read(&self, from: ConnectionReply, key: RoomKey, reading: Reading) -> Result<(), Refusal> {
         self.user_in(&key)?;
         if !self.connection.is_in(&key) {
             return Err(Refusal::NotJoined);
@@ -169,19 +209,7 @@ impl Inbound {
     }
 
     fn join(&self, from: ConnectionReply, join: JoinRequest) -> Result<(), Refusal> {
-        let claimed = self.connection.principal().act_as(join.user.as_ref());
-        let claimed = claimed.inspect_err(|_refusal| self.note_forged("user-id"))?;
-        let user =
-            claimed
-                .or_else(|| self.connection.user())
-                .ok_or_else(|| Refusal::InvalidPayload {
-                    reason: "userId is missing: say who joins".to_owned(),
-                })?;
-        if !self.connection.bind(&user) {
-            return Err(Refusal::Unauthorized {
-                reason: "This connection belongs to another user; open a new one",
-            });
-        }
+        let user = self.bind(join.user.as_ref())?;
         let key = self.key(join.room);
         let entered = self.connection.is_in(&key);
         if !self
@@ -230,6 +258,76 @@ impl Inbound {
         sent
     }
 
+    /// Binds the connection to its user: who its token says, or whom the client claims to be where nobody
+    /// is verified.
+    fn bind(&self, claimed: Option<&UserId>) -> Result<UserId, Refusal> {
+        let user = self.connection.principal().act_as(claimed);
+        let user = user.inspect_err(|_refusal| self.note_forged("user-id"))?;
+        let user = user.or_else(|| self.connection.user());
+        let user = user.ok_or_else(|| Refusal::InvalidPayload {
+            reason: "userId is missing: say who joins".to_owned(),
+        })?;
+        if !self.connection.bind(&user) {
+            return Err(Refusal::Unauthorized {
+                reason: "This connection belongs to another user; open a new one",
+            });
+        }
+        Ok(user)
+    }
+
+    fn identify(&self, from: ConnectionReply, user: &UserId) -> Result<(), Refusal> {
+        self.bind(Some(user))?;
+        self.acknowledge(from, list::done_ack(None));
+        Ok(())
+    }
+
+    /// Whoever asks before they are in the room gets its messages as soon as they are.
+    fn read_messages(&self, from: ConnectionReply, room: Option<RoomId>) -> Result<(), Refusal> {
+        let listed = self.connection.dialect() == Dialect::List;
+        if let Some(room) = room.as_ref().filter(|_| listed) {
+            let key = self.key(room.clone());
+            if !self.connection.is_in(&key) {
+                let limit = self.hub.limits.rooms_per_connection;
+                self.connection.await_history(&key, limit);
+                self.acknowledge(from, list::done_ack(None));
+                return Ok(());
+            }
+        }
+        self.read(from, self.key_or_only(room)?, Reading::Chat)
+    }
+
+    /// Looks in the rooms that the connection is in, on whatever node the socket is.
+    fn find_socket(&self, from: ConnectionReply, user: UserId) -> Result<(), Refusal> {
+        let rooms = self.hub.rooms().cloned().ok_or(Refusal::Unavailable {
+            reason: "The server is starting",
+        })?;
+        self.take_place()?;
+        let this = self.clone();
+        self.hub.tracker.spawn(async move {
+            let mut found = None;
+            for key in this.connection.rooms() {
+                let room = rooms.read(&key).await.ok().flatten();
+                // Whoever waits to be let in is told nothing of the room.
+                let own = this.connection.id();
+                let room = room.filter(|room| room.participant_of(own).is_some());
+                let person = room.and_then(|room| room.participant(&user).cloned());
+                let newest = person.and_then(|it| it.connections.last().map(|held| held.id));
+                found = found.or(newest);
+            }
+            this.connection.end_command();
+            this.acknowledge(from, list::socket_ack(found));
+        });
+        Ok(())
+    }
+
+    /// Answers what concerns no room.
+    fn acknowledge(&self, from: ConnectionReply, payload: String) {
+        if let Some(id) = from.ack {
+            let parcel = Parcel::new(vec![Piece::Ack { id, payload }]);
+            send_answer(&self.hub, &self.connection, &parcel);
+        }
+    }
+
     fn note_forged(&self, reason: &'static str) {
         let kind = SecurityKind::ForgedId;
         let attempt = admission::about(&self.connection, kind, reason);
@@ -237,18 +335,17 @@ impl Inbound {
     }
 
     fn leave(&self, from: ConnectionReply, room: Option<RoomId>) -> Result<(), Refusal> {
-        let key = match room {
-            Some(room) => self.key(room),
-            None => {
-                let mut rooms = self.connection.rooms();
-                let only = rooms.pop().ok_or(Refusal::NotJoined)?;
-                if !rooms.is_empty() {
-                    let reason = "You are in several rooms: say which to leave".to_owned();
-                    return Err(Refusal::InvalidPayload { reason });
-                }
-                only
-            }
+        let listed = self.connection.dialect() == Dialect::List;
+        let is_nowhere = match &room {
+            Some(room) => !self.connection.is_in(&self.key(room.clone())),
+            None => self.connection.rooms().is_empty(),
         };
+        if listed && is_nowhere {
+            // Subscribed is not joined: there is nothing to leave.
+            self.acknowledge(from, list::done_ack(None));
+            return Ok(());
+        }
+        let key = self.key_or_only(room)?;
         let user = self.user_in(&key)?;
         let command = Command::Leave {
             connection: self.connection.id(),
@@ -278,11 +375,14 @@ impl Inbound {
                 Ok(expires) => match from.ack {
                     Some(id) => vec![Piece::Ack {
                         id,
-                        payload: delta::refreshed_ack(expires),
+                        payload: match connection.dialect() {
+                            Dialect::Delta => delta::refreshed_ack(expires),
+                            Dialect::List => list::refreshed_ack(expires),
+                        },
                     }],
                     None => Vec::new(),
                 },
-                Err(refusal) => refused(from, &refusal),
+                Err(refusal) => refused(from, connection.dialect(), &refusal),
             };
             send_answer(&hub, &connection, &Parcel::new(pieces));
         });

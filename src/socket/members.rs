@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::connection::Connection;
 use crate::domain::id::{ConnectionId, UserId};
+use crate::protocol::dialect::Dialect;
 
 /// Who gets what happens in a room.
 #[derive(Debug, Default)]
@@ -49,6 +50,17 @@ impl Members {
 
     pub(super) fn get(&self, id: ConnectionId) -> Option<&Arc<Connection>> {
         self.connections.get(&id).map(|(_, connection)| connection)
+    }
+
+    /// Whose connection this is.
+    pub(super) fn user_of(&self, id: ConnectionId) -> Option<&UserId> {
+        self.connections.get(&id).map(|(user, _)| user)
+    }
+
+    /// Whether somebody is spoken to in the list dialect.
+    pub(super) fn any_listed(&self) -> bool {
+        let mut all = self.connections.values();
+        all.any(|(_, connection)| connection.dialect() == Dialect::List)
     }
 
     /// Every connection of one user.

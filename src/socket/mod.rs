@@ -14,6 +14,7 @@ pub mod fanout;
 pub mod frames;
 pub mod hub;
 pub mod inbound;
+pub mod listing;
 mod members;
 pub mod parcel;
 pub mod past;

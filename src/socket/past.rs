@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::parcel::{Parcel, Piece};
 use crate::domain::id::{Epoch, Position, Revision, UserId};
 use crate::domain::room::Room;
-use crate::protocol::delta::{Rendered, Resumed, SnapshotReason};
+use crate::protocol::delta::{Resumed, SnapshotReason};
 use crate::protocol::message::Line;
+use crate::protocol::render::Rendered;
 
 /// How much of a room's past is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,12 +31,15 @@ struct Told {
 
 impl Told {
     fn of(rev: Revision, rendered: &Rendered) -> Self {
-        let bytes = |line: &Line| line.message.payload.len().saturating_add(64);
+        // Who comes back and says what they have seen is spoken to in the delta dialect.
+        let lines: Vec<Line> = rendered.lines.iter().map(Line::in_delta).collect();
+        let length = |line: &Line| line.delta.as_ref().map_or(0, |it| it.payload.len());
+        let bytes = |line: &Line| length(line).saturating_add(64);
         Self {
             rev,
-            lines: rendered.lines.clone(),
             moved: [&rendered.entered[..], &rendered.departed[..]].concat(),
-            bytes: rendered.lines.iter().map(bytes).sum(),
+            bytes: lines.iter().map(bytes).sum(),
+            lines,
         }
     }
 }
@@ -128,8 +132,8 @@ impl Past {
         }
         let mut parcel = Parcel::default();
         for line in missed().flat_map(|told| &told.lines) {
-            if line.is_missed_by(user) {
-                parcel.push(Piece::Event(Arc::clone(&line.message)));
+            if let Some(message) = line.delta.as_ref().filter(|_| line.is_missed_by(user)) {
+                parcel.push(Piece::Event(Arc::clone(message)));
             }
         }
         match parcel.pieces().len() {

@@ -9,11 +9,11 @@ use super::parcel::{Parcel, Piece};
 use super::sorting::Sorted;
 use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::room::Room;
-use crate::protocol::delta::{self, Attached, Rendered};
+use crate::protocol::render::{self, Attached, Rendered};
 
 impl Fanout {
     pub(super) fn tell_place(&self, room: &Room, connection: &Arc<Connection>, user: &UserId) {
-        let words = Piece::Event(Arc::new(delta::waiting(room, user)));
+        let words = Piece::Event(Arc::new(render::waiting(room, user)));
         let words = Parcel::new(vec![words]);
         deliver(&self.hub, connection, &[&words], None);
     }
@@ -64,7 +64,7 @@ impl Fanout {
             let Some(connection) = self.lobby.remove(id) else {
                 continue;
             };
-            let words = Piece::Event(Arc::new(delta::admitted(room, &user)));
+            let words = Piece::Event(Arc::new(render::admitted(room, &user)));
             let words = Parcel::new(vec![words]);
             deliver(&self.hub, &connection, &[&words], None);
             self.members.insert(id, &user, connection);

@@ -185,6 +185,12 @@ impl Wire {
         self.out().behind = false;
     }
 
+    /// Whether something is waiting to be written.
+    #[must_use]
+    pub fn is_backed_up(&self) -> bool {
+        self.out().queued > 0
+    }
+
     /// Returns when nothing is waiting to be written, or the connection is gone.
     pub async fn drained(&self) {
         loop {

@@ -54,7 +54,13 @@ impl Room {
             }
             Event::LockoutLifted { .. } => self.failures = Arc::default(),
             Event::MessageSent { message } => self.remember_message(message),
-            Event::Signalled { .. } | Event::UnmuteAsked { .. } | Event::ProviderSynced { .. } => {}
+            Event::MessageMarked {
+                number, user, mark, ..
+            } => self.mark_message(*number, |message| message.mark(user, mark)),
+            Event::MediaRestricted { kind, restricted } => {
+                self.restricted = self.restricted.with(*kind, *restricted);
+            }
+            Event::Signalled { .. } | Event::Announced { .. } | Event::ProviderSynced { .. } => {}
             Event::AbsentForgotten { users } => {
                 for user in users {
                     Arc::make_mut(&mut self.absent).remove(user);
@@ -72,6 +78,7 @@ impl Room {
             | Event::ConnectionLost { .. }
             | Event::ProfileChanged { .. }
             | Event::MediaChanged { .. }
+            | Event::UnmuteAsked { .. }
             | Event::Muted { .. } => self.apply_to_person(event),
         }
     }
@@ -134,9 +141,12 @@ impl Room {
             self.remember(user, gone.map(|it| it.muted), None);
         } else if let Event::Admitted { user, seat, at, by } = event {
             if let Some(waiting) = self.lobby.remove(user) {
+                let off = Muted::default().and_locked(self.locked_for(&waiting));
+                let media = MediaChanges::NONE.held_by(off);
                 self.seat(Participant {
                     seat: *seat,
                     joined_at: *at,
+                    media: waiting.media.with(&media),
                     admitted_by: Some(by.decider()),
                     ..Participant::clone(&waiting)
                 });
@@ -182,10 +192,27 @@ impl Room {
             self.change(user, |participant| participant.profile = profile.clone());
         } else if let Event::MediaChanged { user, changes } = event {
             self.change_media(user, changes);
-        } else if let Event::Muted { user, kind, .. } = event {
+        } else if let Event::Muted {
+            user,
+            kind,
+            locked,
+            all,
+            ..
+        } = event
+        {
             self.change(user, |participant| {
-                participant.muted = participant.muted.with(*kind, true);
+                let muted = &mut participant.muted;
+                *muted = muted.with(*kind, true);
+                // What is for all is the room's: it holds for who comes later, too.
+                if *locked {
+                    *muted = muted.lock(*kind, true);
+                    muted.locked = muted.locked.with(*kind, !*all);
+                }
                 participant.media = participant.media.with(&kind.off());
+            });
+        } else if let Event::UnmuteAsked { user, kind, .. } = event {
+            self.change(user, |participant| {
+                participant.muted = participant.muted.lock(*kind, false);
             });
         }
     }
@@ -232,7 +259,7 @@ impl Room {
 
     fn remember(&mut self, user: &UserId, muted: Option<Muted>, dismissal: Option<Dismissal>) {
         let before = self.absent.get(user).cloned().unwrap_or_default();
-        let muted = muted.unwrap_or(before.muted);
+        let muted = muted.map_or(before.muted, Muted::in_absence);
         let dismissal = dismissal.or(before.dismissal);
         if !muted.is_none() || dismissal.is_some() {
             let absent = Absent { muted, dismissal };
@@ -245,6 +272,13 @@ impl Room {
         let kept = Arc::make_mut(&mut self.messages);
         kept.push_back(Arc::new(message.clone()));
         self.forget_messages();
+    }
+
+    fn mark_message(&mut self, number: u64, mark: impl FnOnce(&mut ChatMessage)) {
+        let kept = Arc::make_mut(&mut self.messages);
+        if let Some(message) = kept.iter_mut().find(|it| it.number == number) {
+            mark(Arc::make_mut(message));
+        }
     }
 
     fn forget_messages(&mut self) {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::event::{By, EndCause};
 
-use crate::domain::chat::Opaque;
+use crate::domain::chat::{Announcement, MessageMark, Opaque, SignalKind};
 use crate::domain::grant::Held;
 use crate::domain::id::{ConnectionId, NodeId, UserId};
 use crate::domain::participant::{MediaChanges, MediaKind, Profile, Seat};
@@ -148,11 +148,13 @@ pub enum Command {
         target: MuteTarget,
         /// What.
         kind: MediaKind,
+        /// Whether they may not switch it on again before a moderator allows it.
+        lock: bool,
     },
-    /// Ask somebody to unmute.
+    /// Ask somebody to unmute, or every plain participant; whoever may not, may from now on.
     AskToUnmute {
         /// Whom.
-        target: UserId,
+        target: MuteTarget,
         /// What.
         kind: MediaKind,
     },
@@ -205,6 +207,12 @@ pub enum Command {
     Signal {
         /// To whom.
         to: UserId,
+        /// To one of their connections only.
+        only: Option<ConnectionId>,
+        /// Over which connection.
+        via: Option<ConnectionId>,
+        /// What kind of thing.
+        kind: SignalKind,
         /// What.
         data: Opaque,
     },
@@ -212,6 +220,35 @@ pub enum Command {
     SendMessage {
         /// The message.
         message: Opaque,
+        /// What its sender calls it.
+        key: Option<Opaque>,
+        /// Over which connection.
+        via: Option<ConnectionId>,
+    },
+    /// React to a message, take that back, or pin it.
+    MarkMessage {
+        /// What it is called.
+        key: Opaque,
+        /// What is done. A reaction that is there already is taken back, whatever is said.
+        mark: MessageMark,
+        /// Over which connection.
+        via: Option<ConnectionId>,
+    },
+    /// Tell the others what is not kept.
+    Announce {
+        /// What.
+        announcement: Announcement,
+        /// Over which connection.
+        via: Option<ConnectionId>,
+    },
+    /// Do something to who holds a connection.
+    ToHolder {
+        /// Which connection.
+        holder: ConnectionId,
+        /// Who is meant instead, if somebody here is called that.
+        user: Option<UserId>,
+        /// What.
+        deed: Box<Deed>,
     },
     /// End the meeting for everybody.
     End {
@@ -248,6 +285,73 @@ pub enum Command {
     },
 }
 
+/// What is done to one participant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Deed {
+    /// Grant or revoke a role.
+    ChangeRole(RoleChange),
+    /// Mute.
+    Mute {
+        /// What.
+        kind: MediaKind,
+        /// Whether for as long as no moderator allows it.
+        lock: bool,
+    },
+    /// Ask to unmute, and allow it.
+    AskToUnmute(MediaKind),
+    /// Take out.
+    Remove {
+        /// Whether for good.
+        ban: bool,
+    },
+    /// Pass something on.
+    Signal {
+        /// Over which connection.
+        via: Option<ConnectionId>,
+        /// What kind of thing.
+        kind: SignalKind,
+        /// What.
+        data: Opaque,
+    },
+}
+
+impl Deed {
+    /// The command that does it to this user.
+    #[must_use]
+    pub fn to(self, target: UserId) -> Command {
+        match self {
+            Self::ChangeRole(change) => Command::ChangeRole { target, change },
+            Self::Mute { kind, lock } => Command::Mute {
+                target: MuteTarget::One(target),
+                kind,
+                lock,
+            },
+            Self::AskToUnmute(kind) => Command::AskToUnmute {
+                target: MuteTarget::One(target),
+                kind,
+            },
+            Self::Remove { ban } => Command::Remove { target, ban },
+            Self::Signal { via, kind, data } => Command::Signal {
+                to: target,
+                only: None,
+                via,
+                kind,
+                data,
+            },
+        }
+    }
+
+    /// The command that does it to the user who holds this connection.
+    #[must_use]
+    pub fn to_holder(self, holder: ConnectionId, user: Option<UserId>) -> Command {
+        Command::ToHolder {
+            holder,
+            user,
+            deed: Box::new(self),
+        }
+    }
+}
+
 /// One mark of one user as it is from now on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrantChange {
@@ -262,10 +366,28 @@ pub struct GrantChange {
 }
 
 impl Command {
+    /// Notes over which connection it was sent, where that is told to others.
+    pub fn sent_over(&mut self, connection: ConnectionId) {
+        if let Self::SendMessage { via, .. }
+        | Self::MarkMessage { via, .. }
+        | Self::Announce { via, .. }
+        | Self::Signal { via, .. } = self
+        {
+            *via = Some(connection);
+        } else if let Self::ToHolder { deed, .. } = self
+            && let Deed::Signal { via, .. } = &mut **deed
+        {
+            *via = Some(connection);
+        }
+    }
+
     /// Whether it may change durable authority: it needs a writable database, and the audit tells of it.
     #[must_use]
-    pub const fn changes_authority(&self) -> bool {
+    pub fn changes_authority(&self) -> bool {
         match self {
+            Self::ToHolder { deed, .. } => {
+                matches!(**deed, Deed::ChangeRole(_) | Deed::Remove { ban: true })
+            }
             Self::ChangeRole { .. }
             | Self::Remove { ban: true, .. }
             | Self::Unban { .. }
@@ -286,6 +408,8 @@ impl Command {
             | Self::NoteFailure { .. }
             | Self::Signal { .. }
             | Self::SendMessage { .. }
+            | Self::MarkMessage { .. }
+            | Self::Announce { .. }
             | Self::LoseNodes { .. }
             | Self::LoseStrangers { .. }
             | Self::Expire
@@ -297,7 +421,7 @@ impl Command {
 
     /// Whether the audit tells of it, so that its request needs a name there.
     #[must_use]
-    pub const fn is_audited(&self) -> bool {
+    pub fn is_audited(&self) -> bool {
         self.changes_authority()
             || matches!(
                 self,
@@ -306,6 +430,7 @@ impl Command {
                     | Self::Deny { .. }
                     | Self::AdmitAll
                     | Self::Mute { .. }
+                    | Self::ToHolder { .. }
                     | Self::LiftLockout
             )
     }

@@ -1,11 +1,11 @@
 //! `decide`: whether a command is allowed, and what then happens.
 
-use super::command::{Actor, Command, GrantChange};
+use super::command::{Actor, Command, Deed, GrantChange};
 use super::draft::Draft;
 use super::event::{By, EndCause, Event, LeaveReason};
 use super::state::{Room, Status};
 use super::{access, communication, join, lobby, moderation, presence, removal, roles, succession};
-use crate::domain::id::UserId;
+use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::MediaChanges;
 use crate::domain::permission::{self, Action};
 use crate::domain::policy::RoomPolicy;
@@ -52,9 +52,17 @@ pub(super) fn into_draft(
             roles::change(draft, actor, target, *change, now)?;
         }
         Command::UpdateState { changes } => update_state(draft, actor, changes)?,
-        Command::Mute { target, kind } => moderation::mute(draft, actor, target, *kind)?,
+        Command::Mute { target, kind, lock } => {
+            moderation::mute(draft, actor, target, (*kind, *lock))?;
+        }
         Command::AskToUnmute { target, kind } => {
             moderation::ask_to_unmute(draft, actor, target, *kind)?;
+        }
+        Command::ToHolder { holder, user, deed } => {
+            // Whoever is not in the room does not learn who is.
+            rank(draft.room(), actor)?;
+            let command = of_holder(draft.room(), *holder, user.as_ref(), deed)?;
+            return into_draft(draft, actor, &command, now);
         }
         Command::LowerHand { target } => moderation::lower_hand(draft, actor, target.as_ref())?,
         Command::Remove { target, ban } => removal::remove(draft, actor, target, *ban, now)?,
@@ -67,8 +75,10 @@ pub(super) fn into_draft(
         Command::NoteFailure { user, network } => {
             access::note_failure(draft, user, network.as_ref(), now);
         }
-        Command::Signal { to, data } => communication::signal(draft, actor, to, data)?,
-        Command::SendMessage { message } => communication::send(draft, actor, message, now)?,
+        Command::Signal { .. }
+        | Command::SendMessage { .. }
+        | Command::MarkMessage { .. }
+        | Command::Announce { .. } => communication::pass(draft, actor, command, now)?,
         Command::End { cause } => end(draft, actor, *cause, now)?,
         Command::Expire => {
             presence::expire(draft, now);
@@ -136,6 +146,25 @@ pub fn by(room: &Room, actor: &Actor) -> By {
     }
 }
 
+/// What is done to who holds a connection, as a command about them. A connection is never somebody else's.
+fn of_holder(
+    room: &Room,
+    holder: ConnectionId,
+    user: Option<&UserId>,
+    deed: &Deed,
+) -> Result<Command, Refusal> {
+    if let Some(user) = user.filter(|user| room.person(user).is_some()) {
+        return Ok(deed.clone().to(user.clone()));
+    }
+    let person = room.holder_of(holder);
+    let user = person.ok_or(Refusal::ParticipantNotFound)?.user.clone();
+    let mut command = deed.clone().to(user);
+    if let Command::Signal { only, .. } = &mut command {
+        *only = Some(holder);
+    }
+    Ok(command)
+}
+
 fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Result<(), Refusal> {
     permit(draft.room(), actor, Action::UpdateOwnState)?;
     let Actor::User(user) = actor else {
@@ -143,6 +172,7 @@ fn update_state(draft: &mut Draft, actor: &Actor, changes: &MediaChanges) -> Res
     };
     let participant = draft.room().participant(user).ok_or(Refusal::NotJoined)?;
     let changes = participant.media.differing(changes);
+    moderation::check_locks(draft.room(), participant, &changes)?;
     if changes != MediaChanges::default() {
         draft.record(Event::MediaChanged {
             user: user.clone(),

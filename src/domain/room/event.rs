@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{Actor, GrantChange};
-use crate::domain::chat::{ChatMessage, Opaque};
+use crate::domain::chat::{Announcement, ChatMessage, MessageMark, Opaque, SignalKind};
 use crate::domain::grant::{Held, Stamp};
 use crate::domain::id::{CommitId, ConnectionId, Epoch, RequestId, Revision, UserId};
 use crate::domain::participant::{
@@ -141,6 +141,11 @@ impl HostChangeCause {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
 /// Something that happened. Applying the same events to the same state gives the same state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -273,17 +278,33 @@ pub enum Event {
         kind: MediaKind,
         /// Whether it was on.
         changed: bool,
+        /// Whether they may not switch it on again before a moderator allows it.
+        #[serde(default, skip_serializing_if = "is_false")]
+        locked: bool,
+        /// Whether it was every plain participant at once.
+        #[serde(default, skip_serializing_if = "is_false")]
+        all: bool,
         /// By whom.
         by: By,
     },
-    /// A moderator asked somebody to unmute.
+    /// A moderator asked somebody to unmute, who may do so from now on.
     UnmuteAsked {
         /// Whom.
         user: UserId,
         /// What.
         kind: MediaKind,
+        /// Whether it was every plain participant at once.
+        #[serde(default, skip_serializing_if = "is_false")]
+        all: bool,
         /// By whom.
         by: By,
+    },
+    /// Plain participants may not switch this on, whenever they come; or may again.
+    MediaRestricted {
+        /// What.
+        kind: MediaKind,
+        /// Or may again.
+        restricted: bool,
     },
     /// One participant has something for another.
     Signalled {
@@ -291,8 +312,41 @@ pub enum Event {
         from: UserId,
         /// For whom.
         to: UserId,
+        /// For one of their connections only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<ConnectionId>,
+        /// Over which connection it was sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        via: Option<ConnectionId>,
+        /// What kind of thing.
+        #[serde(default, skip_serializing_if = "SignalKind::is_default")]
+        kind: SignalKind,
         /// What.
         data: Opaque,
+    },
+    /// Somebody reacted to a message, or pinned it.
+    MessageMarked {
+        /// The message's number.
+        number: u64,
+        /// What the client calls it.
+        key: Opaque,
+        /// Who.
+        user: UserId,
+        /// What they did.
+        mark: MessageMark,
+        /// Over which connection.
+        via: Option<ConnectionId>,
+    },
+    /// What is not kept.
+    Announced {
+        /// By whom.
+        user: UserId,
+        /// As whom they were shown.
+        name: Arc<str>,
+        /// What.
+        announcement: Announcement,
+        /// Over which connection.
+        via: Option<ConnectionId>,
     },
     /// A message to everybody.
     MessageSent {
@@ -421,6 +475,9 @@ impl Event {
             | Self::LobbyEntered { .. }
             | Self::LobbyLeft { .. }
             | Self::Signalled { .. }
+            | Self::MediaRestricted { .. }
+            | Self::MessageMarked { .. }
+            | Self::Announced { .. }
             | Self::MessageSent { .. }
             | Self::PasscodeFailed { .. }
             | Self::EndingSoon { .. }

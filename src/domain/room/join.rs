@@ -8,7 +8,7 @@ use super::lobby;
 use super::state::{Room, Status};
 use crate::domain::id::ConnectionId;
 use crate::domain::participant::{
-    Connection, MediaChanges, MediaKind, MediaState, Participant, Seat,
+    Connection, MediaChanges, MediaKind, MediaState, Muted, Participant, Seat,
 };
 use crate::domain::policy::{DevicePolicy, UncreatedRooms};
 use crate::domain::refusal::Refusal;
@@ -79,11 +79,17 @@ fn enter(
 fn newcomer(room: &Room, join: &Join, connection: Connection, now: Timestamp) -> Participant {
     let muted = room.absent(&join.user).map(|absent| absent.muted);
     let muted = muted.unwrap_or_default();
+    let plain = room.rank_of(&join.user) == Rank::Participant;
+    let held = if plain {
+        muted.and_locked(room.restricted)
+    } else {
+        muted
+    };
     Participant {
         user: join.user.clone(),
         seat: place(room, join),
         profile: join.profile.clone(),
-        media: MediaState::default().with(&join.media.held_by(muted)),
+        media: MediaState::default().with(&join.media.held_by(held)),
         joined_at: now,
         connections: vec![connection],
         lost: None,
@@ -126,25 +132,28 @@ fn rejoin(
         let (user, profile) = (join.user.clone(), join.profile.clone());
         draft.record(Event::ProfileChanged { user, profile });
     }
-    let changes = present.media.differing(&join.media.held_by(present.muted));
+    let held = present.muted.and_locked(draft.room().locked_for(present));
+    let changes = present.media.differing(&join.media.held_by(held));
     if changes != MediaChanges::default() {
         draft.record(Event::MediaChanged {
             user: join.user.clone(),
             changes,
         });
     }
-    uphold(draft, join, present);
+    uphold(draft, join, present, held);
     Ok(())
 }
 
 /// Whoever says on return that they are on, and was muted, is told so.
-fn uphold(draft: &mut Draft, join: &Join, present: &Participant) {
+fn uphold(draft: &mut Draft, join: &Join, present: &Participant, held: Muted) {
     for kind in MediaKind::ALL {
-        if present.muted.has(kind) && join.media.switches_on(kind) {
+        if held.has(kind) && join.media.switches_on(kind) {
             draft.record(Event::Muted {
                 user: join.user.clone(),
                 kind,
                 changed: false,
+                locked: draft.room().locked_for(present).has(kind),
+                all: false,
                 by: By::system(),
             });
         }

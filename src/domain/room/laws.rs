@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::state::Authority;
 use super::*;
-use crate::domain::chat::Opaque;
+use crate::domain::chat::{MessageMark, Opaque, SignalKind};
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, ConnectionId, Epoch, NodeId, RoomId, RoomKey, TenantId, UserId};
 use crate::domain::participant::{MediaChanges, MediaKind, Profile};
@@ -90,7 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
             0 => Step::Do(Actor::User(user(index)), Command::End { cause: EndCause::Command }),
             _ => Step::Wait(1),
         }),
-        8 => (who.clone(), who, 0..14_u8, any::<bool>())
+        8 => (who.clone(), who, 0..17_u8, any::<bool>())
             .prop_map(|(actor, target, what, on)| Step::Do(actor_of(actor, what), order(target, what, on))),
     ]
 }
@@ -119,12 +119,21 @@ fn order(target: usize, what: u8, on: bool) -> Command {
         0 => Command::Mute {
             target: MuteTarget::One(target),
             kind,
+            lock: on,
         },
         1 => Command::Mute {
             target: MuteTarget::All,
             kind,
+            lock: on,
         },
-        2 => Command::AskToUnmute { target, kind },
+        2 => Command::AskToUnmute {
+            target: if on {
+                MuteTarget::All
+            } else {
+                MuteTarget::One(target)
+            },
+            kind,
+        },
         3 => Command::LowerHand {
             target: on.then_some(target),
         },
@@ -144,10 +153,30 @@ fn order(target: usize, what: u8, on: bool) -> Command {
         }),
         11 => Command::Signal {
             to: target,
+            only: None,
+            via: None,
+            kind: SignalKind::Signal,
             data: Opaque::from_json("{}"),
+        },
+        14 => Command::MarkMessage {
+            key: Opaque::from_json("7"),
+            mark: MessageMark::Reacted {
+                emoji: "x".into(),
+                added: on,
+            },
+            via: None,
+        },
+        15 => Command::UpdateState {
+            changes: MediaChanges {
+                audio_muted: Some(false),
+                screen_sharing: Some(on),
+                ..MediaChanges::NONE
+            },
         },
         _ => Command::SendMessage {
             message: Opaque::from_json("\"hello\""),
+            key: Some(Opaque::from_json("7")),
+            via: None,
         },
     }
 }
@@ -169,6 +198,7 @@ fn policy() -> impl Strategy<Value = RoomPolicy> {
             memory: Memory {
                 messages: 3,
                 absent: 2,
+                reactions: 2,
             },
             devices,
             uncreated,
@@ -300,8 +330,29 @@ fn check_mutes(before: &Room, after: &Room, command: &Command) {
     }
 }
 
+/// Nobody switches on what is locked for them while somebody is there who could allow it.
+fn check_locks(before: &Room, after: &Room, actor: &Actor, command: &Command) {
+    let Command::UpdateState { changes } = command else {
+        return;
+    };
+    let person = actor.user().and_then(|user| before.participant(user));
+    let Some(person) = person.filter(|_| before.has_moderator()) else {
+        return;
+    };
+    let locked = before.locked_for(person);
+    let differing = person.media.differing(changes);
+    for kind in MediaKind::ALL {
+        let on = differing.switches_on(kind) && locked.has(kind);
+        assert!(!on || before == after, "switched on what was locked");
+    }
+    for message in after.messages() {
+        assert!(message.reaction_count() <= after.policy.memory.reactions);
+    }
+}
+
 /// What must be true of any step from one state to the next.
 fn check_step(before: &Room, after: &Room, actor: &Actor, command: &Command, events: &[Event]) {
+    check_locks(before, after, actor, command);
     let changes_roles = events.iter().any(Event::is_change_of_role);
     if let (Actor::User(user), true) = (actor, changes_roles) {
         assert!(

@@ -32,7 +32,7 @@ mod table;
 mod tests;
 
 pub use access::NOT_COMPARED;
-pub use command::{Actor, Command, GrantChange, Join, LossCause, MuteTarget, Nodes, Return};
+pub use command::{Actor, Command, Deed, GrantChange, Join, LossCause, MuteTarget, Nodes, Return};
 pub use decide::{by, decide};
 pub use draft::Draft;
 pub use event::{By, Commit, EndCause, Event, HostChangeCause, LeaveReason};

@@ -10,7 +10,7 @@ use super::state::{Absent, HostSeat, Room, Status};
 use crate::domain::chat::ChatMessage;
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, Epoch, Revision, RoomKey, UserId};
-use crate::domain::participant::{Participant, Seat};
+use crate::domain::participant::{MediaKinds, Participant, Seat};
 use crate::domain::passcode::Failures;
 use crate::domain::policy::RoomPolicy;
 use crate::domain::time::Timestamp;
@@ -38,6 +38,9 @@ pub struct Summary {
     /// The next message's number.
     #[serde(default)]
     pub next_message: u64,
+    /// What plain participants may not switch on.
+    #[serde(default, skip_serializing_if = "MediaKinds::is_empty")]
+    pub restricted: MediaKinds,
 }
 
 /// Everything that a room is made of.
@@ -86,8 +89,10 @@ pub struct Touched<'a> {
     pub absent: Vec<&'a UserId>,
     /// These people's grants.
     pub grants: Vec<&'a UserId>,
-    /// Messages of these numbers.
+    /// New messages of these numbers.
     pub messages: Vec<u64>,
+    /// Older messages of these numbers.
+    pub marked: Vec<u64>,
 }
 
 impl Room {
@@ -103,6 +108,7 @@ impl Room {
             started_at: self.started_at,
             warned: self.warned,
             next_message: self.next_message,
+            restricted: self.restricted,
         }
     }
 
@@ -130,6 +136,7 @@ impl Room {
             started_at: records.summary.started_at,
             warned: records.summary.warned,
             next_message: records.summary.next_message,
+            restricted: records.summary.restricted,
             failures: Arc::new(records.failures),
             people: records.participants.into_iter().collect(),
             lobby: records.lobby.into_iter().collect(),
@@ -180,6 +187,7 @@ impl<'a> Touched<'a> {
             | Event::ConnectionLost { user, .. }
             | Event::ProfileChanged { user, .. }
             | Event::MediaChanged { user, .. }
+            | Event::UnmuteAsked { user, .. }
             | Event::Muted { user, .. } => self.people.push(user),
             Event::ParticipantJoined { participant } => {
                 self.summary = true;
@@ -229,8 +237,10 @@ impl<'a> Touched<'a> {
                 self.summary = true;
                 self.messages.push(message.number);
             }
-            Event::Signalled { .. } | Event::UnmuteAsked { .. } | Event::ProviderSynced { .. } => {}
+            Event::MessageMarked { number, .. } => self.marked.push(*number),
+            Event::Signalled { .. } | Event::Announced { .. } | Event::ProviderSynced { .. } => {}
             Event::MeetingClaimed { .. }
+            | Event::MediaRestricted { .. }
             | Event::HostVacated { .. }
             | Event::HostChanged { .. }
             | Event::EndingSoon { .. }

@@ -10,7 +10,7 @@ use super::seating::Seating;
 use crate::domain::chat::ChatMessage;
 use crate::domain::grant::Grants;
 use crate::domain::id::{CommitId, ConnectionId, Epoch, Revision, RoomKey, UserId};
-use crate::domain::participant::{Decider, Muted, Participant, Seat};
+use crate::domain::participant::{Decider, MediaKind, MediaKinds, Muted, Participant, Seat};
 use crate::domain::passcode::Failures;
 use crate::domain::policy::RoomPolicy;
 use crate::domain::role::{Rank, Roles};
@@ -127,6 +127,8 @@ pub struct Room {
     pub warned: Option<Timestamp>,
     /// The next message's number.
     pub next_message: u64,
+    /// What plain participants may not switch on.
+    pub restricted: MediaKinds,
     /// Wrong passcodes that still count.
     pub failures: Arc<Failures>,
     pub(super) people: Seating,
@@ -171,6 +173,7 @@ impl Room {
             started_at: None,
             warned: None,
             next_message: 1,
+            restricted: MediaKinds::default(),
             failures: Arc::default(),
             people: Seating::default(),
             lobby: Seating::default(),
@@ -269,7 +272,9 @@ impl Room {
     }
 
     /// The messages that are kept, oldest first.
-    pub fn messages(&self) -> impl ExactSizeIterator<Item = &Arc<ChatMessage>> {
+    pub fn messages(
+        &self,
+    ) -> impl ExactSizeIterator<Item = &Arc<ChatMessage>> + DoubleEndedIterator {
         self.messages.iter()
     }
 
@@ -356,6 +361,21 @@ impl Room {
     pub fn hosts_present(&self) -> impl Iterator<Item = &Arc<Participant>> {
         self.participants()
             .filter(|participant| self.is_rightful_host(&participant.user))
+    }
+
+    /// What this person may not switch on as long as a moderator is here: what was locked for them, and
+    /// what is restricted for everybody. Moderators may switch on everything.
+    #[must_use]
+    pub fn locked_for(&self, person: &Participant) -> MediaKinds {
+        if self.rank_of(&person.user) != Rank::Participant {
+            return MediaKinds::default();
+        }
+        let (restricted, allowed) = (self.restricted, person.muted.allowed);
+        let add = |kinds: MediaKinds, kind: MediaKind| {
+            let shared = restricted.has(kind) && !allowed.has(kind);
+            kinds.with(kind, kinds.has(kind) || shared)
+        };
+        MediaKind::ALL.into_iter().fold(person.muted.locked, add)
     }
 
     /// When [`Command::Expire`](super::Command::Expire) is next due.

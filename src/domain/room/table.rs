@@ -3,7 +3,7 @@
 
 use super::tests::{MAKE_COHOST, MAKE_HOST, REMOVE_COHOST, REMOVE_HOST, Table, user};
 use super::{Actor, Command, EndCause, MuteTarget};
-use crate::domain::chat::Opaque;
+use crate::domain::chat::{Opaque, SignalKind};
 use crate::domain::participant::{MediaChanges, MediaKind};
 use crate::domain::passcode::{GivenPasscode, Passcode, PasscodeHash};
 use crate::domain::permission::{self, Action};
@@ -198,20 +198,27 @@ fn commands(target: &str) -> Vec<(&'static str, Command)> {
     };
     let one = MuteTarget::One(whom());
     let cause = EndCause::Command;
-    let data = Opaque::from_json("1");
-    vec![
-        ("mute", Command::Mute { target: one, kind }),
+    let mut all = vec![
+        (
+            "mute",
+            Command::Mute {
+                target: one,
+                kind,
+                lock: true,
+            },
+        ),
         (
             "mute-all",
             Command::Mute {
                 target: MuteTarget::All,
                 kind,
+                lock: true,
             },
         ),
         (
             "ask",
             Command::AskToUnmute {
-                target: whom(),
+                target: MuteTarget::One(whom()),
                 kind,
             },
         ),
@@ -243,20 +250,31 @@ fn commands(target: &str) -> Vec<(&'static str, Command)> {
         ("lift", Command::LiftLockout),
         ("end", Command::End { cause }),
         (
-            "signal",
-            Command::Signal {
-                to: whom(),
-                data: data.clone(),
-            },
-        ),
-        ("message", Command::SendMessage { message: data }),
-        (
             "state",
             Command::UpdateState {
                 changes: MediaChanges::NONE,
             },
         ),
-    ]
+    ];
+    all.extend(talk(target));
+    all
+}
+
+fn talk(target: &str) -> [(&'static str, Command); 2] {
+    let (data, via) = (Opaque::from_json("1"), None);
+    let signal = Command::Signal {
+        to: user(target),
+        only: None,
+        via,
+        kind: SignalKind::Signal,
+        data: data.clone(),
+    };
+    let message = Command::SendMessage {
+        message: data.clone(),
+        key: Some(data),
+        via,
+    };
+    [("signal", signal), ("message", message)]
 }
 
 /// What the contract says of a command, cell by cell: the code of the refusal, or none.

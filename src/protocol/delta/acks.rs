@@ -1,8 +1,6 @@
 //! Acknowledgements and refusals of the delta dialect.
 
-use super::queue;
 use super::tickets::Provided;
-use super::view::View;
 use crate::domain::id::{Revision, UserId};
 use crate::domain::refusal::Refusal;
 use crate::domain::room::Room;
@@ -10,6 +8,7 @@ use crate::domain::time::Timestamp;
 use crate::protocol::json;
 use crate::protocol::message::Message;
 use crate::protocol::names::server;
+use crate::protocol::render::{View, place};
 use crate::protocol::rest::rfc3339;
 
 /// The `error` event that goes with every refusal.
@@ -30,7 +29,7 @@ pub fn error(refusal: &Refusal, event: &str) -> Message {
 }
 
 /// When to try again, for what may succeed unchanged; and what else a client can use.
-fn details(out: &mut String, refusal: &Refusal) {
+pub fn details(out: &mut String, refusal: &Refusal) {
     if let Some(after) = refusal.retry_after_ms() {
         json::flag(out, "retryable", true);
         json::number(out, "retryAfterMs", after);
@@ -57,6 +56,15 @@ pub fn refused_ack(refusal: &Refusal) -> String {
     details(&mut out, refusal);
     out.push_str("}}");
     out
+}
+
+/// The event that carries the list.
+#[must_use]
+pub fn listed(list: String) -> Message {
+    Message {
+        name: server::EXISTING_PARTICIPANTS,
+        payload: list,
+    }
 }
 
 /// The acknowledgement of a command that has nothing more to say.
@@ -161,7 +169,7 @@ pub fn joined_ack(
 #[must_use]
 pub fn waiting_ack(room: &Room, user: &UserId) -> String {
     let mut out = String::from("{\"ok\":true,\"waiting\":true,");
-    out.push_str(&queue::place(room, user));
+    out.push_str(&place(room, user));
     out.push('}');
     out
 }

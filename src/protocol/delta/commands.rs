@@ -1,19 +1,26 @@
 //! Incoming commands of people in a room: one payload each, one [`Command`] each.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::value::RawValue;
 
-use super::parse::{owned_object, room_id, room_of, user_id};
-use crate::domain::chat::Opaque;
+use crate::domain::chat::{Opaque, SignalKind};
 use crate::domain::participant::{MediaChanges, MediaKind};
 use crate::domain::passcode::{MAX_CHARS, MIN_CHARS, Passcode};
 use crate::domain::policy::AccessChange;
 use crate::domain::refusal::Refusal;
-use crate::domain::room::{Command, EndCause, MuteTarget};
+use crate::domain::room::{Command, Deed, EndCause, MuteTarget};
 use crate::protocol::args::Packet;
 use crate::protocol::names::client;
+use crate::protocol::payload::{
+    Target, maybe_room, opaque, owned_object, refusal as invalid, room_id, room_of, user_id,
+};
 use crate::protocol::request::{PayloadLimits, Request};
+
+/// Bytes of what a client calls its message.
+const MAX_KEY: usize = 256;
 
 /// Reads one of them. The name comes back as one of ours, for answers.
 pub(super) fn parse(
@@ -26,6 +33,7 @@ pub(super) fn parse(
         client::MUTE_PARTICIPANT => (client::MUTE_PARTICIPANT, mute(text)),
         client::MUTE_ALL => (client::MUTE_ALL, mute_all(text)),
         client::ASK_TO_UNMUTE => (client::ASK_TO_UNMUTE, ask_to_unmute(text)),
+        client::ASK_ALL_TO_UNMUTE => (client::ASK_ALL_TO_UNMUTE, ask_all_to_unmute(text)),
         client::LOWER_HAND => (client::LOWER_HAND, lower_hand(text)),
         client::REMOVE_PARTICIPANT => (client::REMOVE_PARTICIPANT, remove(text)),
         client::UNBAN_PARTICIPANT => {
@@ -43,7 +51,13 @@ pub(super) fn parse(
         client::ADMIT_ALL => (client::ADMIT_ALL, of_room(packet, Command::AdmitAll)),
         client::UPDATE_ROOM => (client::UPDATE_ROOM, update_room(text)),
         client::LIFT_LOCKOUT => (client::LIFT_LOCKOUT, of_room(packet, Command::LiftLockout)),
-        client::SIGNAL => (client::SIGNAL, signal(text, limits)),
+        client::SIGNAL => (client::SIGNAL, signal_any(text, limits)),
+        client::OFFER => (client::OFFER, signal(text, SignalKind::Offer, limits)),
+        client::ANSWER => (client::ANSWER, signal(text, SignalKind::Answer, limits)),
+        client::ICE_CANDIDATE => {
+            let kind = SignalKind::IceCandidate;
+            (client::ICE_CANDIDATE, signal(text, kind, limits))
+        }
         client::SEND_MESSAGE => (client::SEND_MESSAGE, send_message(text, limits)),
         client::END_MEETING => {
             let cause = EndCause::Command;
@@ -74,6 +88,7 @@ struct StatePayload {
 #[serde(rename_all = "camelCase")]
 struct TargetPayload {
     room_id: String,
+    #[serde(alias = "targetUserId")]
     participant_id: String,
 }
 
@@ -81,8 +96,15 @@ struct TargetPayload {
 #[serde(rename_all = "camelCase")]
 struct MutePayload {
     room_id: String,
-    participant_id: String,
+    #[serde(default)]
+    participant_id: Option<String>,
+    #[serde(default)]
+    target_user_id: Option<String>,
+    #[serde(default)]
+    target_socket_id: Option<String>,
     kind: MediaKind,
+    #[serde(default)]
+    lock: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +112,8 @@ struct MutePayload {
 struct MuteAllPayload {
     room_id: String,
     kind: MediaKind,
+    #[serde(default)]
+    lock: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -103,7 +127,12 @@ struct HandPayload {
 #[serde(rename_all = "camelCase")]
 struct RemovePayload {
     room_id: String,
-    participant_id: String,
+    #[serde(default)]
+    participant_id: Option<String>,
+    #[serde(default)]
+    target_user_id: Option<String>,
+    #[serde(default)]
+    target_socket_id: Option<String>,
     #[serde(default)]
     ban: Option<bool>,
 }
@@ -124,7 +153,14 @@ struct AccessPayload {
 #[serde(rename_all = "camelCase")]
 struct SignalPayload {
     room_id: String,
-    to: String,
+    #[serde(default)]
+    to: Option<String>,
+    #[serde(default)]
+    participant_id: Option<String>,
+    #[serde(default)]
+    target_user_id: Option<String>,
+    #[serde(default)]
+    target_socket_id: Option<String>,
     data: Box<RawValue>,
 }
 
@@ -135,13 +171,17 @@ struct MessagePayload {
     message: Box<RawValue>,
 }
 
+/// A change of this room.
+///
+/// # Errors
+/// [`Refusal::InvalidPayload`] for what is no room's id.
 fn change(room: &str, command: Command) -> Result<Request, Refusal> {
-    let room = room_id(room)?;
+    let room = Some(room_id(room)?);
     Ok(Request::Change { room, command })
 }
 
 fn of_room(packet: &Packet<'_>, command: Command) -> Result<Request, Refusal> {
-    let room = room_of(packet)?;
+    let room = Some(room_of(packet)?);
     Ok(Request::Change { room, command })
 }
 
@@ -166,23 +206,39 @@ fn update_state(text: &str) -> Result<Request, Refusal> {
     change(&payload.room_id, Command::UpdateState { changes })
 }
 
+impl MutePayload {
+    fn target(&self) -> Result<Target, Refusal> {
+        Target::of(
+            self.participant_id.as_deref(),
+            self.target_user_id.as_deref(),
+            self.target_socket_id.as_deref(),
+        )
+    }
+}
+
 fn mute(text: &str) -> Result<Request, Refusal> {
     let payload: MutePayload = owned_object(text)?;
-    let target = MuteTarget::One(user_id("participantId", &payload.participant_id)?);
-    let kind = payload.kind;
-    change(&payload.room_id, Command::Mute { target, kind })
+    let (kind, lock) = (payload.kind, payload.lock.unwrap_or(false));
+    let command = payload.target()?.suffers(Deed::Mute { kind, lock });
+    change(&payload.room_id, command)
 }
 
 fn mute_all(text: &str) -> Result<Request, Refusal> {
     let payload: MuteAllPayload = owned_object(text)?;
-    let (target, kind) = (MuteTarget::All, payload.kind);
-    change(&payload.room_id, Command::Mute { target, kind })
+    let (kind, lock) = (payload.kind, payload.lock.unwrap_or(false));
+    let target = MuteTarget::All;
+    change(&payload.room_id, Command::Mute { target, kind, lock })
 }
 
 fn ask_to_unmute(text: &str) -> Result<Request, Refusal> {
     let payload: MutePayload = owned_object(text)?;
-    let target = user_id("participantId", &payload.participant_id)?;
-    let kind = payload.kind;
+    let deed = Deed::AskToUnmute(payload.kind);
+    change(&payload.room_id, payload.target()?.suffers(deed))
+}
+
+fn ask_all_to_unmute(text: &str) -> Result<Request, Refusal> {
+    let payload: MuteAllPayload = owned_object(text)?;
+    let (target, kind) = (MuteTarget::All, payload.kind);
     change(&payload.room_id, Command::AskToUnmute { target, kind })
 }
 
@@ -195,9 +251,13 @@ fn lower_hand(text: &str) -> Result<Request, Refusal> {
 
 fn remove(text: &str) -> Result<Request, Refusal> {
     let payload: RemovePayload = owned_object(text)?;
-    let target = user_id("participantId", &payload.participant_id)?;
+    let target = Target::of(
+        payload.participant_id.as_deref(),
+        payload.target_user_id.as_deref(),
+        payload.target_socket_id.as_deref(),
+    )?;
     let ban = payload.ban.unwrap_or(false);
-    change(&payload.room_id, Command::Remove { target, ban })
+    change(&payload.room_id, target.suffers(Deed::Remove { ban }))
 }
 
 fn update_room(text: &str) -> Result<Request, Refusal> {
@@ -236,11 +296,58 @@ fn quiet_object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
     })
 }
 
-fn signal(text: &str, limits: &PayloadLimits) -> Result<Request, Refusal> {
+fn signal_any(text: &str, limits: &PayloadLimits) -> Result<Request, Refusal> {
     let payload: SignalPayload = owned_object(text)?;
-    let to = user_id("to", &payload.to)?;
+    let target = match &payload.to {
+        Some(to) => Target::either("to", to)?,
+        None => Target::of(
+            payload.participant_id.as_deref(),
+            payload.target_user_id.as_deref(),
+            payload.target_socket_id.as_deref(),
+        )?,
+    };
     let data = opaque("data", &payload.data, limits.signal_bytes)?;
-    change(&payload.room_id, Command::Signal { to, data })
+    let (via, kind) = (None, SignalKind::Signal);
+    change(
+        &payload.room_id,
+        target.suffers(Deed::Signal { via, kind, data }),
+    )
+}
+
+/// An offer, an answer or a candidate: the whole object goes to its target, with who sent it in the place
+/// of what the client says about that.
+///
+/// # Errors
+/// [`Refusal::InvalidPayload`].
+fn signal(text: &str, kind: SignalKind, limits: &PayloadLimits) -> Result<Request, Refusal> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = owned_object(text)?;
+    let said = |name: &str| -> Result<Option<String>, Refusal> {
+        let Some(value) = fields.get(name) else {
+            return Ok(None);
+        };
+        let text = serde_json::from_str(value.get());
+        text.map_err(|_quoting| invalid(&format!("{name} must be text")))
+    };
+    let (room, to, target) = (said("roomId")?, said("to")?, said("target")?);
+    let (user, socket) = (said("targetUserId")?, said("targetSocketId")?);
+    let target = match to.or(target) {
+        Some(to) => Target::either("to", &to)?,
+        None if user.is_none() && socket.is_none() => {
+            return Err(invalid("to or target is missing: say for whom it is"));
+        }
+        None => Target::of(None, user.as_deref(), socket.as_deref())?,
+    };
+    for ours in ["from", "socketId"] {
+        fields.remove(ours);
+    }
+    let data = serde_json::value::to_raw_value(&fields);
+    let data = data.map_err(|_never| invalid("The payload is malformed"))?;
+    let data = opaque("The payload", &data, limits.signal_bytes)?;
+    let via = None;
+    Ok(Request::Change {
+        room: maybe_room(room.as_deref())?,
+        command: target.suffers(Deed::Signal { via, kind, data }),
+    })
 }
 
 fn send_message(text: &str, limits: &PayloadLimits) -> Result<Request, Refusal> {
@@ -248,21 +355,29 @@ fn send_message(text: &str, limits: &PayloadLimits) -> Result<Request, Refusal> 
     if payload.message.get() == "null" {
         return Err(invalid("message must not be null"));
     }
-    let message = opaque("message", &payload.message, limits.message_bytes)?;
-    change(&payload.room_id, Command::SendMessage { message })
+    let command = Command::SendMessage {
+        key: key_of(&payload.message),
+        message: opaque("message", &payload.message, limits.message_bytes)?,
+        via: None,
+    };
+    change(&payload.room_id, command)
 }
 
-fn opaque(field: &str, value: &RawValue, limit: usize) -> Result<Opaque, Refusal> {
-    let text = value.get();
-    if text.len() > limit {
-        let reason = format!("{field} must not be longer than {limit} bytes as JSON");
-        return Err(Refusal::InvalidPayload { reason });
+/// What a client calls its message: its `id`, where that is text or a number.
+fn key_of(message: &RawValue) -> Option<Opaque> {
+    #[derive(Deserialize)]
+    struct Named {
+        #[serde(default)]
+        id: Option<Box<RawValue>>,
     }
-    Ok(Opaque::from_json(text))
+    let named: Named = owned_object(message.get()).ok()?;
+    key(&named.id?)
 }
 
-fn invalid(reason: &str) -> Refusal {
-    Refusal::InvalidPayload {
-        reason: reason.to_owned(),
-    }
+/// The name of a message as JSON text or number; `None` for what cannot be one.
+#[must_use]
+pub fn key(raw: &RawValue) -> Option<Opaque> {
+    let text = raw.get();
+    let is_name = text.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit());
+    (is_name && text.len() <= MAX_KEY).then(|| Opaque::from_json(text))
 }

@@ -4,29 +4,18 @@
 mod acks;
 mod chat;
 mod commands;
-mod lobby;
-mod notices;
+mod messages;
 mod parse;
-mod queue;
-mod recall;
-mod render;
 mod session;
 mod tickets;
-mod view;
-
-#[cfg(test)]
-mod tests;
 
 pub use acks::{
-    Resumed, SnapshotReason, chat_ack, done_ack, error, joined_ack, refused_ack, room_ack,
-    waiting_ack,
+    Resumed, SnapshotReason, chat_ack, details, done_ack, error, joined_ack, listed, refused_ack,
+    room_ack, waiting_ack,
 };
 pub use chat::{history, history_event};
-pub use notices::{admitted, doors, ended, lobby, muted, sent_away};
-pub use parse::parse;
-pub use queue::waiting;
-pub use recall::recall;
-pub use render::{Attached, Rendered, render};
+pub use commands::key;
+pub use messages::{by_name, granted_name, media, role_field, say};
+pub use parse::{join, parse};
 pub use session::{refreshed_ack, token_expiring};
 pub use tickets::{Provided, provider_pending, provider_token, ticket_ack};
-pub use view::View;

@@ -3,18 +3,22 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::commands;
-use crate::domain::id::{Epoch, InvalidId, Position, RoomId, UserId};
+use crate::domain::id::{Epoch, Position};
 use crate::domain::participant::MediaChanges;
 use crate::domain::passcode::Passcode;
 use crate::domain::refusal::{Refusal, RoleChange};
 use crate::domain::role::Role;
+use crate::domain::room::Deed;
 use crate::domain::text;
 use crate::protocol::args::Packet;
 use crate::protocol::names::client;
+use crate::protocol::payload::{
+    Target, invalid, is_string, malformed, maybe_room_of, object, owned_object, room_id, room_of,
+    user_id,
+};
 use crate::protocol::request::{JoinRequest, PayloadLimits, Request, Token};
 
 /// Reads one event. The name comes back as one of ours, for answers.
@@ -51,7 +55,7 @@ pub fn parse(
             (client::REFRESH_TOKEN, request)
         }
         client::REQUEST_CHAT_HISTORY => {
-            let request = room_of(packet).map(Request::ChatHistory);
+            let request = maybe_room_of(packet).map(Request::ChatHistory);
             (client::REQUEST_CHAT_HISTORY, request)
         }
         client::REFRESH_AUTH => (client::REFRESH_AUTH, refresh_auth(packet)),
@@ -87,14 +91,12 @@ struct JoinPayload<'a> {
 struct RolePayload<'a> {
     #[serde(borrow)]
     room_id: Cow<'a, str>,
-    #[serde(borrow)]
-    participant_id: Cow<'a, str>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RoomPayload {
-    room_id: String,
+    #[serde(borrow, default)]
+    participant_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    target_user_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    target_socket_id: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -102,7 +104,11 @@ struct RefreshPayload {
     token: String,
 }
 
-fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal> {
+/// Reads a join in any of its forms.
+///
+/// # Errors
+/// [`Refusal::InvalidPayload`].
+pub fn join(packet: &Packet<'_>, limits: &PayloadLimits) -> Result<Request, Refusal> {
     let text = packet.raw(0);
     let payload: JoinPayload<'_> = if is_string(text) {
         positional_join(packet)?
@@ -203,10 +209,22 @@ fn leave(packet: &Packet<'_>) -> Result<Request, Refusal> {
 
 fn change_role(packet: &Packet<'_>, change: RoleChange) -> Result<Request, Refusal> {
     let payload: RolePayload<'_> = object(packet.raw(0))?;
-    Ok(Request::ChangeRole {
-        room: room_id(&payload.room_id)?,
-        target: user_id("participantId", &payload.participant_id)?,
-        change,
+    let room = room_id(&payload.room_id)?;
+    let target = Target::of(
+        payload.participant_id.as_deref(),
+        payload.target_user_id.as_deref(),
+        payload.target_socket_id.as_deref(),
+    )?;
+    Ok(match target {
+        Target::User(target) => Request::ChangeRole {
+            room,
+            target,
+            change,
+        },
+        holder @ (Target::Holder(_) | Target::Either(..)) => Request::Change {
+            room: Some(room),
+            command: holder.suffers(Deed::ChangeRole(change)),
+        },
     })
 }
 
@@ -219,65 +237,13 @@ fn refresh_auth(packet: &Packet<'_>) -> Result<Request, Refusal> {
     Ok(Request::RefreshAuth(Token(payload.token)))
 }
 
-/// A room given as `{roomId}` or as the bare id.
-pub(super) fn room_of(packet: &Packet<'_>) -> Result<RoomId, Refusal> {
-    let text = packet.raw(0);
-    let id = if is_string(text) {
-        packet
-            .get::<String>(0)
-            .map_err(|error| malformed("roomId", &error))?
-    } else {
-        owned_object::<RoomPayload>(text)?.room_id
-    };
-    room_id(&id)
-}
-
-fn is_string(text: &str) -> bool {
-    text.starts_with('"')
-}
-
-pub(super) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Refusal> {
-    // A sequence would be read as the struct's fields in order; the contract has objects only.
-    if !text.starts_with('{') {
-        return Err(Refusal::InvalidPayload {
-            reason: "The payload must be an object".to_owned(),
-        });
-    }
-    serde_json::from_str(text).map_err(|error| malformed("payload", &error))
-}
-
-pub(super) fn owned_object<T: DeserializeOwned>(text: &str) -> Result<T, Refusal> {
-    object(text)
-}
-
-pub(super) fn room_id(value: &str) -> Result<RoomId, Refusal> {
-    RoomId::new(value).map_err(|error: InvalidId| invalid("roomId", &error))
-}
-
-pub(super) fn user_id(field: &str, value: &str) -> Result<UserId, Refusal> {
-    UserId::new(value).map_err(|error: InvalidId| invalid(field, &error))
-}
-
-fn invalid(field: &str, error: &dyn std::fmt::Display) -> Refusal {
-    Refusal::InvalidPayload {
-        reason: format!("{field} {error}"),
-    }
-}
-
-/// What serde says, without its quotation of the input beyond what is needed to find the place.
-fn malformed(what: &str, error: &serde_json::Error) -> Refusal {
-    let mut reason = format!("The {what} is malformed: {error}");
-    if reason.chars().nth(200).is_some() {
-        reason = reason.chars().take(200).collect();
-    }
-    Refusal::InvalidPayload { reason }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::id::RoomId;
+    use crate::protocol::dialect::{self, Dialect};
 
     fn read(body: &str) -> Result<Request, Refusal> {
         parse(&Packet::parse(body).unwrap(), &PayloadLimits::default()).1
@@ -326,7 +292,8 @@ mod tests {
         ) {
             let body = format!("[\"{event}\",{payload}]");
             if let Ok(packet) = Packet::parse(&body) {
-                let (name, read) = parse(&packet, &PayloadLimits::default());
+                let limits = PayloadLimits::default();
+                let (name, read) = dialect::parse(&packet, &limits, Dialect::List);
                 prop_assert_eq!(name, event);
                 let refused = matches!(read, Err(Refusal::InvalidPayload { .. }));
                 prop_assert!(read.is_ok() || refused);

@@ -20,7 +20,7 @@ pub enum Provided<'a> {
 
 impl Provided<'_> {
     /// `,"provider":…` of an acknowledgement.
-    pub(super) fn write(self, out: &mut String) {
+    pub fn write(self, out: &mut String) {
         out.push_str(",\"provider\":");
         match self {
             Self::Nothing => out.push_str("null"),

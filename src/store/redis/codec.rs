@@ -76,6 +76,12 @@ impl Change {
             change.keep(format!("{ABSENT}{user}"), after.absent(user))?;
         }
         change.messages(&touched.messages, after)?;
+        for message in after
+            .messages()
+            .filter(|it| touched.marked.contains(&it.number))
+        {
+            change.set(format!("{MESSAGE}{}", message.number), json(&**message)?);
+        }
         for user in touched.grants {
             let field = format!("{GRANT}{user}");
             let grant = after.grants.of(user);

@@ -14,8 +14,8 @@ export async function heardBy(users, happen) {
     .map(({ event, args }) => [user.id, event, args]));
 }
 
-function isNews({ event, args, answers }) {
-  return answers === undefined && !(event === 'error' && args[0].event === 'room-state');
+function isNews({ event, args, answers, own }) {
+  return answers === undefined && !own && !(event === 'error' && args[0].event === 'room-state');
 }
 
 /** None of them hears anything. */

@@ -8,7 +8,6 @@ import { Rest } from './rest.mjs';
 import { expectNoSecret } from './secrets.mjs';
 import { Server } from './server.mjs';
 import { User } from './user.mjs';
-import { fold } from './view.mjs';
 
 const RUN = Math.random().toString(36).slice(2, 8);
 let rooms = 0;
@@ -60,9 +59,9 @@ class Stage {
     return new Rest(this.server.url, token);
   }
 
-  /** A user whose connection may still be opening; `url` is another node's. */
-  arriving(id, { url = this.server.url, variant = this.variant, ...options } = {}) {
-    const user = new User(id, url, variant, options);
+  /** A user whose connection may still be opening; `url` is another node's, `as` another kind of `User`. */
+  arriving(id, { url = this.server.url, variant = this.variant, as: Kind = User, ...options } = {}) {
+    const user = new Kind(id, url, variant, options);
     this.#open.push(user);
     return user;
   }
@@ -113,8 +112,8 @@ class Stage {
   check() {
     for (const user of this.#open) {
       if (!(user instanceof User)) continue;
-      assert.deepEqual(fold(user.log.entries).anomalies, [], `what ${user.id} heard`);
-      const refusals = user.log.entries.filter(({ event, args }) => /error/.test(event) || args[0]?.ok === false);
+      assert.deepEqual(user.anomalies(), [], `what ${user.id} heard`);
+      const refusals = user.log.entries.filter(({ event, args }) => /error/.test(event) || args[0]?.ok === false || args[0]?.error);
       expectNoSecret(JSON.stringify(refusals), `what ${user.id} was refused with`);
     }
   }

@@ -32,6 +32,11 @@ export class User {
     return this.#socket.connected;
   }
 
+  /** As the client library knows it; 2.x makes up its own. */
+  get socketId() {
+    return this.#socket.id;
+  }
+
   async connect() {
     const { event, args } = await this.log.next((entry) => entry.local && /^connect/.test(entry.event), 'connect');
     if (event === 'connect_error') throw Object.assign(new Error(`connection refused: ${args[0]}`), { refused: true });
@@ -94,6 +99,11 @@ export class User {
   /** The list of people that a real frontend would show now; null when not in a room. */
   view() {
     return fold(this.log.entries).people;
+  }
+
+  /** What no frontend should have to cope with. */
+  anomalies() {
+    return fold(this.log.entries).anomalies;
   }
 
   seen(id) {

@@ -282,6 +282,7 @@ async fn a_mute_of_all_is_one_row() {
     let command = Command::Mute {
         target: MuteTarget::All,
         kind: MediaKind::Audio,
+        lock: false,
     };
     let done = node.answer(node.says("ann", command)).await;
     assert_eq!(done, Ok(Outcome::Done));

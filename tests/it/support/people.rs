@@ -62,6 +62,7 @@ pub(crate) fn empty_room(key: &RoomKey, epoch: u64, creator: Option<&str>) -> Ro
     let memory = Memory {
         messages: 3,
         absent: 2,
+        ..Memory::default()
     };
     let policy = RoomPolicy {
         memory,

@@ -1,6 +1,6 @@
 //! Chance that repeats: a number is the seed of a command.
 
-use usher::domain::chat::Opaque;
+use usher::domain::chat::{MessageMark, Opaque};
 use usher::domain::id::{ConnectionId, NodeId};
 use usher::domain::participant::MediaKind;
 use usher::domain::passcode::{Network, PasscodeHash};
@@ -99,14 +99,28 @@ impl Dice {
         let (name, _) = self.somebody(node);
         let target = user(name);
         let kind = MediaKind::Audio;
-        match self.below(10) {
+        match self.below(13) {
+            8 => Command::AskToUnmute {
+                target: MuteTarget::All,
+                kind,
+            },
+            9 => Command::MarkMessage {
+                key: Opaque::from_json("1"),
+                mark: MessageMark::Reacted {
+                    emoji: "+".into(),
+                    added: true,
+                },
+                via: None,
+            },
             0 => Command::Mute {
                 target: MuteTarget::One(target),
                 kind,
+                lock: true,
             },
             1 => Command::Mute {
                 target: MuteTarget::All,
                 kind,
+                lock: true,
             },
             2 => Command::Remove { target, ban: false },
             3 => Command::Remove { target, ban: true },
@@ -119,6 +133,8 @@ impl Dice {
             },
             _ => Command::SendMessage {
                 message: Opaque::from_json(&format!("{{\"n\":{}}}", self.below(1_000))),
+                key: Some(Opaque::from_json("1")),
+                via: None,
             },
         }
     }

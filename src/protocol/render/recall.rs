@@ -1,10 +1,9 @@
 //! Commits that nobody here was told of when they happened, told again to who comes back.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::render::{Rendered, Rendering};
 use super::view::View;
+use super::{Rendered, Rendering};
 use crate::domain::id::Revision;
 use crate::domain::room::{Commit, Event, Room};
 
@@ -22,15 +21,8 @@ pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)>
     let mut later = &events[..];
     let mut recalled = Vec::with_capacity(commits.len());
     for commit in commits {
-        let mut rendering = Rendering {
-            view: &mut view,
-            room,
-            rev: commit.rev,
-            out: Rendered::default(),
-            roles_unclear: false,
-            queue_changed: false,
-            unseen: BTreeSet::new(),
-        };
+        // Who comes back and says what they have seen is spoken to in the delta dialect.
+        let mut rendering = Rendering::new(&mut view, room, commit.rev, false);
         for event in &commit.events {
             later = later.get(1..).unwrap_or_default();
             rendering.event(event, later);
@@ -53,10 +45,10 @@ const fn tells_all(event: &Event) -> bool {
         | Event::ParticipantLeft { .. }
         | Event::Removed { .. }
         | Event::BanChanged { .. }
-        | Event::Muted { .. }
-        | Event::UnmuteAsked { .. }
         | Event::Signalled { .. }
         | Event::MessageSent { .. }
+        | Event::MessageMarked { .. }
+        | Event::Announced { .. }
         | Event::EndingSoon { .. }
         | Event::AbsentForgotten { .. }
         | Event::ProviderSynced { .. }
@@ -65,6 +57,7 @@ const fn tells_all(event: &Event) -> bool {
         | Event::RoleRevoked { .. }
         | Event::RoleAffirmed { .. } => true,
         Event::PasscodeFailed { lockout, .. } => lockout.is_none(),
+        Event::Muted { locked, .. } => !*locked,
         Event::MeetingClaimed { .. }
         | Event::MeetingAdopted { .. }
         | Event::GrantsRestored { .. }
@@ -72,6 +65,8 @@ const fn tells_all(event: &Event) -> bool {
         | Event::LobbyLeft { .. }
         | Event::Admitted { .. }
         | Event::Denied { .. }
+        | Event::UnmuteAsked { .. }
+        | Event::MediaRestricted { .. }
         | Event::HostVacated { .. }
         | Event::HostChanged { .. }
         | Event::MeetingEnded { .. } => false,

@@ -1,10 +1,10 @@
-//! The room as the delta dialect shows it, kept as JSON so that nobody is serialised twice.
+//! The room as its members are shown it, kept as JSON so that nobody is serialised twice.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::id::UserId;
-use crate::domain::participant::{Participant, Seat};
+use crate::domain::participant::{MediaKind, MediaKinds, Participant, Seat};
 use crate::domain::role::Roles;
 use crate::domain::room::{Event, Room};
 use crate::protocol::json;
@@ -17,6 +17,8 @@ use crate::protocol::json;
 pub struct View {
     entries: BTreeMap<Seat, String>,
     pub(super) roles: BTreeMap<UserId, Roles>,
+    /// What people may not switch on.
+    locks: BTreeMap<UserId, MediaKinds>,
     pub(super) reconnecting: BTreeSet<UserId>,
     /// Who waits in the lobby, and what they were told of their place.
     queue: BTreeMap<UserId, Option<(usize, bool)>>,
@@ -57,6 +59,7 @@ impl View {
         }
         for participant in room.participants() {
             view.show_roles(&participant.user, room.roles_of(&participant.user));
+            view.show_locks(&participant.user, room.locked_for(participant));
             if participant.is_reconnecting() {
                 view.reconnecting.insert(participant.user.clone());
             }
@@ -70,6 +73,9 @@ impl View {
         let mut view = Self::default();
         for waiting in room.lobby().iter() {
             view.wait(&waiting.user);
+        }
+        for participant in room.participants() {
+            view.show_locks(&participant.user, room.locked_for(participant));
         }
         let mut seen = BTreeSet::new();
         for event in events {
@@ -172,6 +178,18 @@ impl View {
         }
     }
 
+    pub(super) fn show_locks(&mut self, user: &UserId, locks: MediaKinds) {
+        if locks.is_empty() {
+            self.locks.remove(user);
+        } else {
+            self.locks.insert(user.clone(), locks);
+        }
+    }
+
+    pub(super) fn shown_locks(&self, user: &UserId) -> MediaKinds {
+        self.locks.get(user).copied().unwrap_or_default()
+    }
+
     pub(super) fn shown_roles(&self, user: &UserId) -> Roles {
         self.roles.get(user).copied().unwrap_or_default()
     }
@@ -201,15 +219,34 @@ impl View {
     }
 
     fn entry(&mut self, room: &Room, participant: &Arc<Participant>) -> &str {
-        self.entries
-            .entry(participant.seat)
-            .or_insert_with(|| write(participant, room.roles_of(&participant.user)))
+        self.entries.entry(participant.seat).or_insert_with(|| {
+            let roles = room.roles_of(&participant.user);
+            write(participant, roles, locks_of(room, participant, roles))
+        })
+    }
+}
+
+/// What somebody with these roles may not switch on.
+pub(super) fn locks_of(room: &Room, participant: &Participant, roles: Roles) -> MediaKinds {
+    if roles == Roles::default() {
+        room.locked_for(participant)
+    } else {
+        MediaKinds::default()
+    }
+}
+
+/// `"audioLocked"` and the like.
+pub const fn lock_field(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Audio => "audioLocked",
+        MediaKind::Video => "videoLocked",
+        MediaKind::Screen => "screenShareLocked",
     }
 }
 
 /// `{id, name, imageUrl, isHost, isCoHost, isAudioMuted, isVideoPaused}`, and the extra fields only
 /// where they are not what a frontend without them assumes.
-pub(super) fn write(participant: &Participant, roles: Roles) -> String {
+pub(super) fn write(participant: &Participant, roles: Roles, locks: MediaKinds) -> String {
     let mut out = String::with_capacity(256);
     out.push_str("{\"id\":");
     json::string(&mut out, participant.user.as_str());
@@ -229,6 +266,11 @@ pub(super) fn write(participant: &Participant, roles: Roles) -> String {
     }
     if participant.is_reconnecting() {
         json::flag(&mut out, "isReconnecting", true);
+    }
+    for kind in MediaKind::ALL {
+        if locks.has(kind) {
+            json::flag(&mut out, lock_field(kind), true);
+        }
     }
     out.push('}');
     out

@@ -9,7 +9,7 @@ use crate::protocol::rest::rfc3339;
 
 /// `"position":…,"moderatorPresent":…`: what somebody who waits is told.
 #[must_use]
-pub(super) fn place(room: &Room, user: &UserId) -> String {
+pub fn place(room: &Room, user: &UserId) -> String {
     let ahead = room
         .lobby()
         .iter()

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::notices::{admission, denial, lobby};
 use super::queue;
-use super::render::{Attached, Rendering};
+use super::{Attached, Rendering};
 use crate::domain::id::UserId;
 use crate::domain::room::Event;
-use crate::protocol::message::{Audience, Line};
+use crate::protocol::message::Audience;
 use crate::protocol::names::server;
 
 impl Rendering<'_> {
@@ -84,8 +84,7 @@ impl Rendering<'_> {
         }
         let message = Arc::new(lobby(self.room));
         for user in told {
-            let line = Line::new(Audience::User(user), message.clone());
-            self.out.lines.push(line);
+            self.line_of(Audience::User(user), message.clone());
         }
     }
 }
