@@ -191,6 +191,12 @@ pub struct SocketConfig {
     pub max_connections_per_user: usize,
     /// Rooms that one connection may be in at the same time. Default 16.
     pub max_rooms_per_connection: usize,
+    /// Seconds in which a client that lost its connection is put back into its rooms by itself; 0 puts
+    /// nobody back. Default 120.
+    pub recovery_window_secs: u64,
+    /// Lost connections of one node that are remembered for that; the oldest are forgotten first.
+    /// Default 10,000.
+    pub recovery_sessions: usize,
 }
 
 impl SocketConfig {
@@ -216,6 +222,13 @@ impl SocketConfig {
     #[must_use]
     pub const fn slow_consumer_timeout(&self) -> Duration {
         Duration::from_millis(self.slow_consumer_timeout_ms)
+    }
+
+    /// [`Self::recovery_window_secs`]; `None` when nobody is put back.
+    #[must_use]
+    pub fn recovery_window(&self) -> Option<Duration> {
+        let window = self.recovery_window_secs;
+        (window > 0).then(|| Duration::from_secs(window))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod delta;
+pub mod dialect;
 pub mod json;
 pub mod message;
 pub mod names;

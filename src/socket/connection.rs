@@ -19,12 +19,14 @@ use tokio::time::Instant;
 use super::abandoned::version_of;
 use super::parcel::{Parcel, Piece};
 use super::query::Version;
+use super::recovery::Kept;
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};
 use crate::domain::rate::Rate;
 use crate::domain::time::Timestamp;
 use crate::net::Place;
+use crate::protocol::dialect::Dialect;
 
 /// A second fall-behind within this time ends the connection.
 const RELAPSE: Duration = Duration::from_secs(30);
@@ -76,6 +78,7 @@ struct State {
     rooms: Vec<RoomKey>,
     fell_behind: Option<Instant>,
     gone: bool,
+    kept: Kept,
 }
 
 /// One connection.
@@ -90,6 +93,8 @@ pub struct Connection {
     cut: AtomicBool,
     /// Whether it was told to go to another node.
     away: AtomicBool,
+    /// Whether it is spoken to in lists.
+    lists: AtomicBool,
     backlog_limit: usize,
     /// How many of its requests were given a name.
     named: AtomicU64,
@@ -148,6 +153,7 @@ impl Connection {
             rooms: Vec::new(),
             fell_behind: None,
             gone: false,
+            kept: Kept::default(),
         };
         Self {
             id,
@@ -156,6 +162,7 @@ impl Connection {
             in_flight: AtomicUsize::new(0),
             cut: AtomicBool::new(false),
             away: AtomicBool::new(false),
+            lists: AtomicBool::new(false),
             backlog_limit,
             named: AtomicU64::new(0),
             pace: AtomicU64::new(0),
@@ -293,7 +300,41 @@ impl Connection {
 
     /// Notes that the connection is not in a room, or no longer.
     pub fn leave(&self, room: &RoomKey) {
-        self.state().rooms.retain(|entered| entered != room);
+        let mut state = self.state();
+        state.rooms.retain(|entered| entered != room);
+        state.kept.unseat(room);
+    }
+
+    /// In which vocabulary it is spoken to.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        if self.lists.load(Ordering::Relaxed) {
+            Dialect::List
+        } else {
+            Dialect::Delta
+        }
+    }
+
+    /// From now on it is spoken to in this one.
+    pub fn speak(&self, dialect: Dialect) {
+        let lists = dialect == Dialect::List;
+        self.lists.store(lists, Ordering::Relaxed);
+    }
+
+    /// What is kept of it for who comes back, its user, and whether it has ended.
+    pub(super) fn with_kept<T>(
+        &self,
+        look: impl FnOnce(&mut Kept, Option<&UserId>, bool) -> T,
+    ) -> T {
+        let State {
+            kept, user, gone, ..
+        } = &mut *self.state();
+        look(kept, user.as_ref(), *gone)
+    }
+
+    /// Whether the library sends its packets.
+    pub(super) fn polls(&self) -> bool {
+        matches!(self.state().route, Route::Library { .. })
     }
 
     /// The rooms that the connection is in or entering.

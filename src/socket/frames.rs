@@ -5,7 +5,7 @@
 const TEXT: u8 = 0x81;
 
 /// Appends a text frame whose payload is `parts`, one after the other.
-fn text(out: &mut Vec<u8>, parts: &[&str]) {
+pub(super) fn text(out: &mut Vec<u8>, parts: &[&str]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     out.reserve(length.saturating_add(10));
     out.push(TEXT);

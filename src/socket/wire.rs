@@ -26,7 +26,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::task::TaskTracker;
 
-use super::frames;
+use super::{frames, introducing};
 use crate::net::Place;
 
 /// While the connection speaks HTTP, more than this unwritten makes the library wait.
@@ -79,6 +79,8 @@ struct Out {
     owed: usize,
     flushing: bool,
     library: Option<Waker>,
+    /// What the library's answer to CONNECT is to be replaced with, once.
+    introduction: Option<Arc<str>>,
 }
 
 /// A connection's places: among all of the node, and among those from its address.
@@ -110,6 +112,7 @@ impl Wire {
             owed: 0,
             flushing: false,
             library: None,
+            introduction: None,
         };
         let (out, drained) = (Mutex::new(out), Notify::new());
         let wire = Arc::new(Self {
@@ -135,6 +138,11 @@ impl Wire {
     /// The connection speaks WebSocket from here on; rooms wait until the library has written this.
     pub fn upgraded(&self, until: Until) {
         self.out().phase = Phase::Held(until, VecDeque::new());
+    }
+
+    /// The next answer to CONNECT that the library writes is replaced with this packet.
+    pub fn introduce(&self, packet: Arc<str>) {
+        self.out().introduction = Some(packet);
     }
 
     /// Writes what happened and what is answered, or queues what the socket does not take. A reader
@@ -301,6 +309,8 @@ impl Wire {
     /// What the library writes, whole. In a held phase this looks for the frame that opens the way.
     fn library_writes(self: &Arc<Self>, buffer: &[u8]) -> io::Result<()> {
         let mut out = self.out();
+        let amended = out.amend(buffer);
+        let buffer = amended.as_deref().unwrap_or(buffer);
         match &out.phase {
             Phase::Closed | Phase::Finishing => return Err(io::ErrorKind::BrokenPipe.into()),
             Phase::Http | Phase::Open => self.write_copy(&mut out, buffer),
@@ -386,6 +396,18 @@ impl Wire {
                 wire.abort();
             }
         });
+    }
+}
+
+impl Out {
+    /// The buffer with the introduction in the place of the answer to CONNECT, if it holds that.
+    fn amend(&mut self, buffer: &[u8]) -> Option<Vec<u8>> {
+        if matches!(self.phase, Phase::Http) {
+            return None;
+        }
+        let amended = introducing::in_frames(buffer, self.introduction.as_deref()?)?;
+        self.introduction = None;
+        Some(amended)
     }
 }
 

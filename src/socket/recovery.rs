@@ -1,0 +1,280 @@
+//! Puts a client that has lost its connection back where it was: who it was, in its rooms, without a word of
+//! its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::connection::Connection;
+use super::fanout::Fanout;
+use super::hub::{Ending, Hub};
+use crate::auth::Principal;
+use crate::domain::id::{ConnectionId, RoomKey, UserId};
+use crate::domain::participant::{MediaChanges, Profile};
+use crate::domain::passcode::Network;
+use crate::domain::room::{Actor, Command, Join, Return, Room};
+use crate::engine::keeping::Sessions;
+use crate::engine::registry::Request;
+use crate::engine::reply::{Answer, Outcome};
+use crate::engine::sessions::{Pid, Session, SessionRoom};
+use crate::protocol::delta::{Attached, Rendered};
+use crate::protocol::dialect::Dialect;
+
+/// What is kept of a connection for who comes back.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// What its client was told to show; `None` too when another connection has taken over.
+    pid: Option<Pid>,
+    /// The rooms that hold it, and how its user came in.
+    seats: Vec<(RoomKey, Profile)>,
+}
+
+impl Kept {
+    fn seat(&mut self, room: &RoomKey, profile: &Profile) {
+        match self.seats.iter_mut().find(|(seated, _)| seated == room) {
+            Some((_, known)) => known.clone_from(profile),
+            None => self.seats.push((room.clone(), profile.clone())),
+        }
+    }
+
+    pub(super) fn unseat(&mut self, room: &RoomKey) {
+        self.seats.retain(|(seated, _)| seated != room);
+    }
+}
+
+/// The session of a connection as it is now; `None` when there is nothing to put anybody back into.
+fn session_of(connection: &Connection, kept: &Kept, user: Option<&UserId>) -> Option<Session> {
+    if connection.dialect() == Dialect::Delta || kept.seats.is_empty() {
+        return None;
+    }
+    let principal = connection.principal();
+    let rooms = kept.seats.iter().map(|(key, profile)| SessionRoom {
+        room: key.room.clone(),
+        profile: profile.clone(),
+    });
+    Some(Session {
+        tenant: principal.tenant.clone(),
+        user: user?.clone(),
+        verified: principal.user().is_some(),
+        rooms: rooms.collect(),
+    })
+}
+
+/// Whether this caller may be who the session was of.
+fn fits(principal: &Principal, session: &Session) -> bool {
+    let same = match principal.user() {
+        Some(user) => *user == session.user,
+        None => !session.verified,
+    };
+    same && principal.tenant == session.tenant
+}
+
+impl Hub {
+    /// Gives the hub what keeps sessions; without it nobody is put back. A second call changes nothing.
+    pub fn attach_sessions(&self, sessions: Arc<Sessions>) {
+        self.sessions.get_or_init(|| sessions);
+    }
+
+    /// The rooms or the dialect of a connection may have changed: what is kept of it follows.
+    pub fn note_session(&self, connection: &Connection) {
+        let Some(sessions) = self.sessions.get() else {
+            return;
+        };
+        // Under the connection's lock, so that what is newer is noted later.
+        connection.with_kept(|kept, user, gone| {
+            let Some(key) = kept.pid.as_ref().map(Pid::key) else {
+                return;
+            };
+            sessions.note(key, connection.id(), session_of(connection, kept, user));
+            if gone {
+                sessions.ended(key, connection.id());
+            }
+        });
+    }
+
+    /// A connection has ended: its client may come back for a while, unless it left.
+    pub(super) fn end_of_session(&self, connection: &Connection, ending: Ending) {
+        let Some(sessions) = self.sessions.get() else {
+            return;
+        };
+        let key = connection.with_kept(|kept, _, _| kept.pid.as_ref().map(Pid::key));
+        match (key, ending) {
+            (Some(key), Ending::Left) => sessions.note(key, connection.id(), None),
+            (Some(key), Ending::Gone(_)) => sessions.ended(key, connection.id()),
+            (None, _) => {}
+        }
+    }
+
+    /// What the client is to show when it comes back: what it has shown now, where it was put back with
+    /// that, or something new.
+    pub(super) async fn recover(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        shown: Option<&str>,
+    ) -> Option<Pid> {
+        let sessions = self.sessions.get()?;
+        if let Some(pid) = shown.and_then(Pid::parse)
+            && self.put_back(sessions, connection, &pid).await
+        {
+            return Some(pid);
+        }
+        let pid = sessions.pid()?;
+        connection.with_kept(|kept, _, _| kept.pid = Some(pid.clone()));
+        Some(pid)
+    }
+
+    /// Whether at least one room took them back. Otherwise nothing has happened to the connection.
+    async fn put_back(
+        self: &Arc<Self>,
+        sessions: &Arc<Sessions>,
+        connection: &Arc<Connection>,
+        pid: &Pid,
+    ) -> bool {
+        let principal = connection.principal();
+        let claim = sessions.claim(pid, connection.id(), |session| fits(principal, session));
+        let claimed = tokio::time::timeout(self.recovery_patience(), claim).await;
+        let Ok(Some(claim)) = claimed else {
+            return false;
+        };
+        let Some(session) = claim.session().cloned() else {
+            return false;
+        };
+        connection.speak(Dialect::List);
+        let returns = session
+            .rooms
+            .iter()
+            .map(|seat| self.return_to(connection, &session, seat));
+        let back = join_all(returns).await.contains(&true) && connection.bind(&session.user);
+        if !back {
+            connection.speak(Dialect::Delta);
+            return false;
+        }
+        if let Some(before) = claim.before().and_then(|id| self.connection(id)) {
+            before.with_kept(|kept, _, _| kept.pid = None);
+        }
+        connection.with_kept(|kept, _, _| kept.pid = Some(pid.clone()));
+        claim.keep();
+        self.note_session(connection);
+        true
+    }
+
+    /// The library closes who is not connected in time: looking and joining together take half of that.
+    fn recovery_patience(&self) -> Duration {
+        self.limits.connect_timeout / 4
+    }
+
+    /// Whether the room took them back. That it does is a return and no join, however long it took: it does
+    /// not count as one.
+    async fn return_to(
+        self: &Arc<Self>,
+        connection: &Arc<Connection>,
+        session: &Session,
+        seat: &SessionRoom,
+    ) -> bool {
+        let key = RoomKey {
+            tenant: session.tenant.clone(),
+            room: seat.room.clone(),
+        };
+        let limit = self.limits.rooms_per_connection;
+        let (Some(rooms), true) = (self.rooms(), connection.enter(&key, limit)) else {
+            return false;
+        };
+        let command = Command::Join(Box::new(self.join_again(connection, session, seat)));
+        let joined = rooms.change(&key, Actor::User(session.user.clone()), command);
+        let joined = tokio::time::timeout(self.recovery_patience(), joined).await;
+        let holds = |room: &Room| {
+            let person = room.person(&session.user);
+            person.is_some_and(|person| person.holds(connection.id()))
+        };
+        match joined {
+            Ok(Ok(room)) if holds(&room) => {
+                if connection.is_in(&key) {
+                    connection.with_kept(|kept, _, _| kept.seat(&key, &seat.profile));
+                }
+                return true;
+            }
+            Ok(Ok(_)) => {}
+            Ok(Err(refusal)) => {
+                tracing::debug!(room.id = %key, code = refusal.code(), "a client was not put back");
+            }
+            Err(_elapsed) => {
+                // It may yet come in: then it goes again.
+                let id = connection.id();
+                let leave = Command::Leave { connection: id };
+                self.tell(&key, Request::by_us(Actor::System, leave));
+            }
+        }
+        connection.leave(&key);
+        false
+    }
+
+    fn join_again(&self, connection: &Connection, session: &Session, seat: &SessionRoom) -> Join {
+        let network = connection.source().network;
+        Join {
+            user: session.user.clone(),
+            connection: connection.id(),
+            node: self.ids.node(),
+            profile: seat.profile.clone(),
+            media: MediaChanges::default(),
+            network: network.map(|network| Network::new(&network.to_string())),
+            passcode: None,
+            returning: Some(Return::Recovered),
+        }
+    }
+}
+
+impl Fanout {
+    /// Who has come into the room or its lobby can be put back there.
+    pub(super) fn note_seats(&self, room: &Room, rendered: &Rendered, answers: &[Answer]) {
+        if self.hub.sessions.get().is_none() {
+            return;
+        }
+        let came = rendered.attached.iter().chain(&rendered.waiting);
+        for Attached { connection, user } in came {
+            self.note_seat(room, connection.id, user);
+        }
+        for answer in answers {
+            if let Ok(Outcome::Joined { user, .. }) = &answer.outcome {
+                self.note_seat(room, answer.to.connection, user);
+            }
+        }
+    }
+
+    /// The same for everybody.
+    pub(super) fn note_all_seats(&self, room: &Room) {
+        for (id, user) in self.members.entries().chain(self.lobby.entries()) {
+            self.note_seat(room, id, user);
+        }
+    }
+
+    fn note_seat(&self, room: &Room, id: ConnectionId, user: &UserId) {
+        let connection = self.members.get(id).or_else(|| self.lobby.get(id));
+        if let Some(connection) = connection
+            && let Some(person) = room.person(user)
+            && connection.is_in(&self.key)
+        {
+            connection.with_kept(|kept, _, _| kept.seat(&self.key, &person.profile));
+            self.hub.note_session(connection);
+        }
+    }
+
+    /// The connection is not in the room any more.
+    pub(super) fn leave(&self, connection: &Connection) {
+        connection.leave(&self.key);
+        self.hub.note_session(connection);
+    }
+
+    /// The room does not hold the connection any more. One that was lost keeps its seat for who comes back.
+    pub(super) fn unseat(&self, connection: &Connection) {
+        let left = connection.with_kept(|kept, _, gone| {
+            if !gone {
+                kept.unseat(&self.key);
+            }
+            !gone
+        });
+        if left {
+            self.hub.note_session(connection);
+        }
+    }
+}
