@@ -165,6 +165,15 @@ impl Sessions {
         self.woken.notify_one();
     }
 
+    /// The connection of this node that a session is of, as far as is known here and has not ended.
+    #[must_use]
+    pub fn holder(&self, pid: &Pid) -> Option<ConnectionId> {
+        let table = self.table();
+        let entry = table.entries.get(&pid.key());
+        let open = entry.filter(|entry| entry.until.is_none());
+        open.map(|entry| entry.of)
+    }
+
     /// Takes up a session that `fits`, for this connection. Each is good once: who comes second, or while
     /// somebody is being put back with it, finds none.
     pub async fn claim(

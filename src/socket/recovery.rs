@@ -115,6 +115,7 @@ impl Hub {
     ) -> Option<Pid> {
         let sessions = self.sessions.get()?;
         if let Some(pid) = shown.and_then(Pid::parse)
+            && !self.is_in_use(sessions, &pid).await
             && self.put_back(sessions, connection, &pid).await
         {
             return Some(pid);
@@ -122,6 +123,20 @@ impl Hub {
         let pid = sessions.pid()?;
         connection.with_kept(|kept, _, _| kept.pid = Some(pid.clone()));
         Some(pid)
+    }
+
+    /// Whether the client that was told this pid is still there: then somebody else shows it. That its
+    /// connection has not ended says little, since a client may be gone for long before that is noticed; so it
+    /// is asked. One that polls cannot be, nor one on another node.
+    async fn is_in_use(&self, sessions: &Sessions, pid: &Pid) -> bool {
+        let holder = sessions.holder(pid).and_then(|id| self.connection(id));
+        let wire = holder.and_then(|holder| holder.wire()?.upgrade());
+        let Some(wire) = wire else {
+            return false;
+        };
+        let patience = self.limits.connect_timeout / 10;
+        let answers = tokio::time::timeout(patience, wire.answers()).await;
+        answers.unwrap_or(false)
     }
 
     /// Whether at least one room took them back. Otherwise nothing has happened to the connection.

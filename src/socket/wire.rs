@@ -15,6 +15,7 @@ use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::net::Shutdown;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -92,6 +93,9 @@ pub struct Wire {
     stream: OwnedWriteHalf,
     out: Mutex<Out>,
     drained: Notify,
+    /// Whether somebody waits for the client to say anything, and the word that it has.
+    listened: AtomicBool,
+    heard: Notify,
     tracker: TaskTracker,
     limit: usize,
     /// This connection's place among those that the node accepts.
@@ -119,6 +123,8 @@ impl Wire {
             stream,
             out,
             drained,
+            listened: AtomicBool::new(false),
+            heard: Notify::new(),
             tracker,
             limit,
             _place: place,
@@ -205,6 +211,19 @@ impl Wire {
             }
             drained.await;
         }
+    }
+
+    /// Pings the client, and returns when it has said anything since; `false` when the connection is gone.
+    pub async fn answers(self: &Arc<Self>) -> bool {
+        let heard = self.heard.notified();
+        let mut heard = std::pin::pin!(heard);
+        heard.as_mut().enable();
+        self.listened.store(true, Ordering::Relaxed);
+        if self.send(&[], &[Bytes::from_static(frames::PING)]) == Sent::Closed {
+            return false;
+        }
+        heard.await;
+        true
     }
 
     /// Cuts the connection at once, whatever is waiting.
@@ -489,7 +508,13 @@ impl AsyncRead for WireIo {
             self.unread(rest);
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.reader).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.reader).poll_read(cx, buffer);
+        if buffer.filled().len() > before && self.wire.listened.load(Ordering::Relaxed) {
+            self.wire.listened.store(false, Ordering::Relaxed);
+            self.wire.heard.notify_waiters();
+        }
+        read
     }
 }
 
