@@ -18,11 +18,16 @@ const NODE: usize = 16;
 #[async_trait]
 impl SessionStore for RedisRoomStore {
     async fn keep_list(&self, node: NodeId, lasting: Duration) -> Result<bool, StoreError> {
-        let mut keep = redis::cmd("SET");
-        keep.arg(self.keys.sessions_of(node)).arg(1);
-        keep.arg("PX").arg(millis(lasting)).arg("GET");
-        let before = self.link.run(keep).await?;
-        Ok(before != Value::Nil)
+        let (key, lasting) = (self.keys.sessions_of(node), millis(lasting));
+        let mut extend = redis::cmd("PEXPIRE");
+        extend.arg(&key).arg(lasting);
+        if self.link.run(extend).await? == Value::Int(1) {
+            return Ok(true);
+        }
+        let mut begin = redis::cmd("SET");
+        begin.arg(&key).arg(1).arg("PX").arg(lasting);
+        self.link.run(begin).await?;
+        Ok(false)
     }
 
     async fn write(
