@@ -53,6 +53,8 @@ struct Table {
     away: VecDeque<(SessionKey, Timestamp)>,
     /// Those that somebody is being put back with.
     claimed: HashSet<SessionKey>,
+    /// When to look next for those that were written long ago.
+    look_at: Timestamp,
 }
 
 /// The sessions of this node.
@@ -290,6 +292,10 @@ impl Sessions {
         let aged = self.lasting() / 2;
         let now = self.clock.now();
         let mut table = self.table();
+        if known && now < table.look_at {
+            return Ok(());
+        }
+        table.look_at = now.plus(aged / 8);
         let Table {
             entries, changed, ..
         } = &mut *table;

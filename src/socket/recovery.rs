@@ -13,7 +13,7 @@ use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RoomKey, UserId};
 use crate::domain::participant::{MediaChanges, Profile};
 use crate::domain::passcode::Network;
-use crate::domain::room::{Actor, Command, Join, Return, Room};
+use crate::domain::room::{Actor, Command, Join, LossCause, Return, Room};
 use crate::engine::keeping::Sessions;
 use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Outcome};
@@ -41,6 +41,16 @@ impl Kept {
     pub(super) fn unseat(&mut self, room: &RoomKey) {
         self.seats.retain(|(seated, _)| seated != room);
     }
+}
+
+/// What is known of the client that a pid was told to.
+enum Holder {
+    /// It answers.
+    There,
+    /// It does not.
+    Silent(Arc<Connection>),
+    /// Its connection has ended, or it cannot be asked.
+    Unknown,
 }
 
 /// The session of a connection as it is now; `None` when there is nothing to put anybody back into.
@@ -115,7 +125,6 @@ impl Hub {
     ) -> Option<Pid> {
         let sessions = self.sessions.get()?;
         if let Some(pid) = shown.and_then(Pid::parse)
-            && !self.is_in_use(sessions, &pid).await
             && self.put_back(sessions, connection, &pid).await
         {
             return Some(pid);
@@ -128,15 +137,34 @@ impl Hub {
     /// Whether the client that was told this pid is still there: then somebody else shows it. That its
     /// connection has not ended says little, since a client may be gone for long before that is noticed; so it
     /// is asked. One that polls cannot be, nor one on another node.
-    async fn is_in_use(&self, sessions: &Sessions, pid: &Pid) -> bool {
+    async fn ask_holder(&self, sessions: &Sessions, pid: &Pid) -> Holder {
         let holder = sessions.holder(pid).and_then(|id| self.connection(id));
-        let wire = holder.and_then(|holder| holder.wire()?.upgrade());
-        let Some(wire) = wire else {
-            return false;
+        let Some(holder) = holder else {
+            return Holder::Unknown;
+        };
+        let Some(wire) = holder.wire().and_then(|wire| wire.upgrade()) else {
+            return Holder::Unknown;
         };
         let patience = self.limits.connect_timeout / 10;
-        let answers = tokio::time::timeout(patience, wire.answers()).await;
-        answers.unwrap_or(false)
+        match tokio::time::timeout(patience, wire.answers()).await {
+            Ok(true) => Holder::There,
+            Ok(false) | Err(_) => Holder::Silent(holder),
+        }
+    }
+
+    /// A connection that its client has lost ends now: a room may have a place for one only.
+    fn end_silent(&self, lost: &Arc<Connection>) {
+        lost.with_kept(|kept, _, _| kept.pid = None);
+        if !lost.cut() {
+            return;
+        }
+        if let Some(sid) = lost.sid() {
+            self.close(lost, sid, Ending::Gone(LossCause::Lost));
+        }
+        if !lost.close() {
+            let lost = lost.clone();
+            self.tracker.spawn(async move { lost.closed().await });
+        }
     }
 
     /// Whether at least one room took them back. Otherwise nothing has happened to the connection.
@@ -146,6 +174,10 @@ impl Hub {
         connection: &Arc<Connection>,
         pid: &Pid,
     ) -> bool {
+        let holder = self.ask_holder(sessions, pid).await;
+        if matches!(holder, Holder::There) {
+            return false;
+        }
         let principal = connection.principal();
         let claim = sessions.claim(pid, connection.id(), |session| fits(principal, session));
         let claimed = tokio::time::timeout(self.recovery_patience(), claim).await;
@@ -155,6 +187,9 @@ impl Hub {
         let Some(session) = claim.session().cloned() else {
             return false;
         };
+        if let Holder::Silent(lost) = &holder {
+            self.end_silent(lost);
+        }
         connection.speak(Dialect::List);
         let returns = session
             .rooms
