@@ -17,9 +17,9 @@ use socketioxide_core::{Str, Value};
 use tokio::time::Instant;
 
 use super::abandoned::version_of;
+use super::kept::Kept;
 use super::parcel::{Parcel, Piece};
 use super::query::Version;
-use super::recovery::Kept;
 use super::wire::{SWITCH_EVENT, Sent, Wire};
 use crate::auth::Principal;
 use crate::domain::id::{ConnectionId, RequestId, RoomKey, TenantId, UserId};

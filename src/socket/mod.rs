@@ -15,6 +15,7 @@ pub mod frames;
 pub mod hub;
 pub mod inbound;
 mod introducing;
+mod kept;
 mod members;
 pub mod parcel;
 pub mod past;
