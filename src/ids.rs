@@ -11,6 +11,7 @@ pub struct IdSource {
     commits: AtomicU64,
     connections: AtomicU64,
     epochs: AtomicU64,
+    secrets: Option<AtomicU64>,
 }
 
 impl IdSource {
@@ -18,22 +19,34 @@ impl IdSource {
     #[must_use]
     pub fn random() -> Self {
         let (node, start) = uuid::Uuid::new_v4().as_u64_pair();
-        Self::of(NodeId(node), start)
+        Self::of(NodeId(node), start, None)
     }
 
     /// Ids that repeat from run to run, and that no other node hands out.
     #[must_use]
     pub const fn counting(node: NodeId) -> Self {
-        Self::of(node, node.0.wrapping_shl(32))
+        let start = node.0.wrapping_shl(32);
+        Self::of(node, start, Some(AtomicU64::new(start)))
     }
 
-    const fn of(node: NodeId, start: u64) -> Self {
+    const fn of(node: NodeId, start: u64, secrets: Option<AtomicU64>) -> Self {
         Self {
             node,
             commits: AtomicU64::new(0),
             connections: AtomicU64::new(start),
             epochs: AtomicU64::new(start),
+            secrets,
         }
+    }
+
+    /// 128 bits that nobody guesses; `None` when the machine has no randomness.
+    pub fn secret(&self) -> Option<u128> {
+        if let Some(counter) = &self.secrets {
+            return Some(counter.fetch_add(1, Ordering::Relaxed).into());
+        }
+        let mut bits = [0; 16];
+        aws_lc_rs::rand::fill(&mut bits).ok()?;
+        Some(u128::from_ne_bytes(bits))
     }
 
     /// This process.

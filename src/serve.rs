@@ -230,9 +230,8 @@ impl Front {
             let response = upgrade::upgrade(&self.hub, &self.engine, request, query);
             return Box::pin(std::future::ready(Ok(response)));
         }
-        let (engine, limits) = (self.engine.clone(), self.limits.clone());
-        let polling =
-            tower::service_fn(move |request| poll(engine.clone(), limits.clone(), query, request));
+        let front = self.clone();
+        let polling = tower::service_fn(move |request| poll(front.clone(), query, request));
         Box::pin(self.cors.layer(polling).oneshot(request))
     }
 
@@ -244,8 +243,7 @@ impl Front {
 
 /// A request of a polling client: the library gets it once all of it is here.
 async fn poll(
-    engine: Engine,
-    limits: ServeLimits,
+    front: Front,
     query: Option<EngineQuery>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Infallible> {
@@ -253,9 +251,12 @@ async fn poll(
         let complaint = "EIO must be 3 or 4, transport polling or websocket, and sid a session";
         return Ok((StatusCode::BAD_REQUEST, complaint).into_response());
     };
-    let gathered = polling::gathered(request, query, limits.message_bytes);
-    match tokio::time::timeout(limits.body_timeout, gathered).await {
-        Ok(Ok(request)) => engine.oneshot(request).await.map(|it| it.map(Body::new)),
+    let gathered = polling::gathered(request, query, front.limits.message_bytes);
+    match tokio::time::timeout(front.limits.body_timeout, gathered).await {
+        Ok(Ok(request)) => {
+            let answer = front.engine.oneshot(request).await?.map(Body::new);
+            Ok(polling::introduced(&front.hub, query, answer).await)
+        }
         Ok(Err(status)) => Ok(status.into_response()),
         Err(_elapsed) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
     }

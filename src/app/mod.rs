@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use self::issuers::{Surroundings, issuers};
 pub use self::options::db_options;
 use self::options::{
-    engine_limits, expiry_times, http_limits, origins, rate_limits, room_policy, security_limits,
-    serve_limits, socket_limits, sweep_times,
+    engine_limits, expiry_times, http_limits, keeping_limits, origins, rate_limits, room_policy,
+    security_limits, serve_limits, socket_limits, sweep_times,
 };
 use crate::auth::Authenticator;
 use crate::clock::{Clock, SystemClock};
@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::db::{Company, Sole, SqlDirectory};
 use crate::domain::id::{NodeId, RoomId};
 use crate::engine::directory::Directory;
+use crate::engine::keeping::Sessions;
 use crate::engine::meetings::Meetings;
 use crate::engine::nodes::NodeRegistry;
 use crate::engine::notices::Notices;
@@ -33,6 +34,7 @@ use crate::engine::rates::{Rates, SharedBuckets};
 use crate::engine::readiness::Readiness;
 use crate::engine::registry::{EngineParts, Rooms};
 use crate::engine::security::{Security, SecurityStore};
+use crate::engine::sessions::SessionStore;
 use crate::engine::store::RoomStore;
 use crate::engine::sweeping::Sweeper;
 use crate::engine::syncing::{Syncing, Truth};
@@ -47,7 +49,7 @@ use crate::socket::expiry::Expiries;
 use crate::socket::fanout::Fanouts;
 use crate::socket::hub::Hub;
 use crate::socket::upgrade::Engine;
-use crate::store::{MemoryRoomStore, RedisOptions, RedisRoomStore};
+use crate::store::{MemoryRoomStore, MemorySessions, RedisOptions, RedisRoomStore};
 
 pub mod issuers;
 mod options;
@@ -108,7 +110,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         .await
         .context("opening the database")?;
     let finished = CancellationToken::new();
-    let kept = keep(config, store, &ids, (&tracker, &finished)).await?;
+    let kept = keep(config, store, (&ids, &clock), (&tracker, &finished)).await?;
     let around = Surroundings {
         clock: clock.clone(),
         tracker: tracker.clone(),
@@ -118,6 +120,7 @@ pub async fn build(config: &Config, outside: Outside) -> anyhow::Result<App> {
         let shared = share_rates(hub.rates.clone(), buckets, finished.clone());
         tracker.spawn(shared);
     }
+    keep_sessions(config, kept.sessions, (&hub, &ids), (&around, &finished));
     let policy = providers::installation(config, room_policy(config));
     let providers = open_providers(config, &directory, &around, &finished).await?;
     let to_sync = Arc::new(Notify::new());
@@ -325,6 +328,7 @@ async fn end_expired(hub: Arc<Hub>, finished: CancellationToken) {
 /// Where live rooms are kept.
 struct Kept {
     store: Arc<dyn RoomStore>,
+    sessions: Arc<dyn SessionStore>,
     buckets: Option<Arc<dyn SharedBuckets>>,
     nodes: Option<Arc<dyn NodeRegistry>>,
     sole: Option<Sole>,
@@ -333,18 +337,34 @@ struct Kept {
 async fn keep(
     config: &Config,
     given: Option<Arc<dyn RoomStore>>,
-    ids: &IdSource,
+    (ids, clock): (&IdSource, &Arc<dyn Clock>),
     (tracker, finished): (&TaskTracker, &CancellationToken),
 ) -> anyhow::Result<Kept> {
     let Some(store) = given else {
-        return keep_rooms(config, ids, tracker, finished).await;
+        return keep_rooms(config, (ids, clock), tracker, finished).await;
     };
     Ok(Kept {
         store,
+        sessions: Arc::new(MemorySessions::new(clock.clone())),
         buckets: None,
         nodes: None,
         sole: None,
     })
+}
+
+/// Has clients that lose their connection put back into their rooms.
+fn keep_sessions(
+    config: &Config,
+    store: Arc<dyn SessionStore>,
+    (hub, ids): (&Arc<Hub>, &Arc<IdSource>),
+    (around, finished): (&Surroundings, &CancellationToken),
+) {
+    let Some(limits) = keeping_limits(config) else {
+        return;
+    };
+    let sessions = Sessions::new(store, around.clock.clone(), ids.clone(), limits);
+    hub.attach_sessions(sessions.clone());
+    around.tracker.spawn(sessions.run(finished.clone()));
 }
 
 /// Takes out the people of nodes that are gone.
@@ -366,7 +386,7 @@ fn sweep(
 
 async fn keep_rooms(
     config: &Config,
-    ids: &IdSource,
+    (ids, clock): (&IdSource, &Arc<dyn Clock>),
     tracker: &TaskTracker,
     finished: &CancellationToken,
 ) -> anyhow::Result<Kept> {
@@ -382,6 +402,7 @@ async fn keep_rooms(
         let store = Arc::new(MemoryRoomStore::new(config.rooms.log_length));
         return Ok(Kept {
             store,
+            sessions: Arc::new(MemorySessions::new(clock.clone())),
             buckets: None,
             nodes: None,
             sole: Some(sole),
@@ -399,6 +420,7 @@ async fn keep_rooms(
         .context("store.redis_url")?;
     Ok(Kept {
         store: store.clone(),
+        sessions: store.clone(),
         buckets: Some(store.clone()),
         nodes: Some(store),
         sole: Some(sole),
@@ -424,6 +446,6 @@ fn socket_io(config: &Config, hub: &Arc<Hub>) -> (Engine, SocketIo) {
         .max_buffer_size(socket.max_packets_queued)
         .with_parser(parser)
         .build_svc();
-    io.ns("/", connected.with(Door::new(hub.clone())));
+    io.ns("/", connected(hub).with(Door::new(hub.clone())));
     (engine, io)
 }

@@ -11,6 +11,7 @@ use crate::db::DbOptions;
 use crate::domain::passcode::AttemptLimits;
 use crate::domain::policy::{Access, DevicePolicy, Memory, RoomPolicy, Schedule, UncreatedRooms};
 use crate::domain::rate::Rate;
+use crate::engine::keeping::KeepingLimits;
 use crate::engine::limits::EngineLimits;
 use crate::engine::rates::{Counted, Limits};
 use crate::engine::security::SecurityLimits;
@@ -160,6 +161,15 @@ pub(super) fn socket_limits(config: &Config) -> SocketLimits {
             bytes_per_second: config.socket.list_bytes_per_second,
         },
     }
+}
+
+/// How sessions are kept; `None` when they are not.
+pub(super) fn keeping_limits(config: &Config) -> Option<KeepingLimits> {
+    Some(KeepingLimits {
+        window: config.socket.recovery_window()?,
+        away: config.socket.recovery_sessions,
+        beat: config.store.beat(),
+    })
 }
 
 pub(super) const fn http_limits(config: &Config) -> HttpLimits {

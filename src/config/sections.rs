@@ -197,6 +197,12 @@ pub struct SocketConfig {
     /// Bytes per second of the whole lists of one room on this node; 0 = no bound. Larger rooms get
     /// them more seldom, but within a second all the same. Default 32 MiB.
     pub list_bytes_per_second: u64,
+    /// Seconds in which a client that lost its connection is put back into its rooms by itself; 0 puts
+    /// nobody back. Default 120.
+    pub recovery_window_secs: u64,
+    /// Lost connections of one node that are remembered for that; the oldest are forgotten first.
+    /// Default 10,000.
+    pub recovery_sessions: usize,
 }
 
 impl SocketConfig {
@@ -228,6 +234,13 @@ impl SocketConfig {
     #[must_use]
     pub const fn slow_consumer_timeout(&self) -> Duration {
         Duration::from_millis(self.slow_consumer_timeout_ms)
+    }
+
+    /// [`Self::recovery_window_secs`]; `None` when nobody is put back.
+    #[must_use]
+    pub fn recovery_window(&self) -> Option<Duration> {
+        let window = self.recovery_window_secs;
+        (window > 0).then(|| Duration::from_secs(window))
     }
 }
 

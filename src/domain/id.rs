@@ -129,6 +129,28 @@ impl fmt::Display for RoomKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ConnectionId(pub u64);
 
+impl ConnectionId {
+    /// What clients call the socket: 16 hexadecimal digits.
+    #[must_use]
+    pub fn public(self) -> String {
+        format!("{:016x}", self.0)
+    }
+
+    /// The socket that clients call this; `None` when none is called so.
+    #[must_use]
+    pub fn from_public(text: &str) -> Option<Self> {
+        hex_number(text).map(Self)
+    }
+}
+
+/// A number from exactly 16 lower-case hexadecimal digits.
+#[must_use]
+pub fn hex_number(text: &str) -> Option<u64> {
+    let digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    let whole = text.len() == 16 && text.bytes().all(digit);
+    whole.then(|| u64::from_str_radix(text, 16).ok()).flatten()
+}
+
 /// One run of one process. A restarted node is another node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u64);
@@ -192,6 +214,26 @@ mod tests {
         assert!(UserId::new("auth0|5f7c").is_ok());
         assert_eq!(RoomId::new("a|b"), Err(InvalidId::Character));
         assert_eq!(TenantId::new("a|b"), Err(InvalidId::Character));
+    }
+
+    #[test]
+    fn a_public_id_is_read_back_and_nothing_else_is() {
+        for id in [0, 1, 0xab_cdef, u64::MAX] {
+            let text = ConnectionId(id).public();
+            assert_eq!(text.len(), 16);
+            assert_eq!(ConnectionId::from_public(&text), Some(ConnectionId(id)));
+        }
+        for bad in [
+            "",
+            "0",
+            "00000000000000000",
+            "000000000000000A",
+            "+000000000000001",
+            " 00000000000000a",
+            "é0000000000000a",
+        ] {
+            assert_eq!(ConnectionId::from_public(bad), None, "{bad:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use socketioxide_core::{Str, Value};
 use tokio::time::Instant;
 
 use super::abandoned::version_of;
+use super::kept::Kept;
 use super::parcel::{Parcel, Piece};
 use super::query::Version;
 use super::wire::{SWITCH_EVENT, Sent, Wire};
@@ -79,6 +80,7 @@ struct State {
     curious: Vec<RoomKey>,
     fell_behind: Option<Instant>,
     gone: bool,
+    kept: Kept,
 }
 
 /// One connection.
@@ -154,6 +156,7 @@ impl Connection {
             curious: Vec::new(),
             fell_behind: None,
             gone: false,
+            kept: Kept::default(),
         };
         Self {
             id,
@@ -300,7 +303,25 @@ impl Connection {
 
     /// Notes that the connection is not in a room, or no longer.
     pub fn leave(&self, room: &RoomKey) {
-        self.state().rooms.retain(|entered| entered != room);
+        let mut state = self.state();
+        state.rooms.retain(|entered| entered != room);
+        state.kept.unseat(room);
+    }
+
+    /// What is kept of it for who comes back, its user, and whether it has ended.
+    pub(super) fn with_kept<T>(
+        &self,
+        look: impl FnOnce(&mut Kept, Option<&UserId>, bool) -> T,
+    ) -> T {
+        let State {
+            kept, user, gone, ..
+        } = &mut *self.state();
+        look(kept, user.as_ref(), *gone)
+    }
+
+    /// Whether the library sends its packets.
+    pub(super) fn polls(&self) -> bool {
+        matches!(self.state().route, Route::Library { .. })
     }
 
     /// In which dialect it is spoken to.

@@ -1,9 +1,12 @@
 //! Where a connection comes in: its token is looked for, and it is let in or told why not.
 
+use std::future::{Ready, ready};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
+use socketioxide::ProtocolVersion;
 use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectMiddleware;
 use socketioxide::socket::Socket;
 use socketioxide_core::Value;
@@ -12,9 +15,11 @@ use super::abandoned::version_of;
 use super::admission;
 use super::hub::Hub;
 use super::inbound::{Ours, listen};
+use super::introducing;
 use super::wire::Wire;
 use crate::auth::bearer;
 use crate::domain::refusal::Refusal;
+use crate::engine::sessions::Pid;
 
 type ConnectResult = Result<(), Box<dyn std::fmt::Display + Send>>;
 
@@ -38,18 +43,29 @@ impl Door {
         auth: Option<&Value>,
     ) -> Result<(), Refusal> {
         let parts = socket.req_parts();
-        let in_auth = auth.and_then(auth_token);
+        let auth = auth.map(Auth::read).unwrap_or_default();
         let header = parts
             .headers
             .get(http::header::AUTHORIZATION)
             .and_then(|v| v.to_str().ok());
-        let token = in_auth
+        let token = auth
+            .token
             .as_deref()
             .or_else(|| bearer(header, parts.uri.query()));
         let (principal, source) = admission::admit(&self.hub, socket, token).await?;
         let wire = parts.extensions.get::<Arc<Wire>>().cloned();
         let connection = self.hub.open(socket, principal, source, wire);
         listen(&self.hub, &connection, socket);
+        match socket.protocol() {
+            // Clients 2.x are told nothing of themselves.
+            ProtocolVersion::V4 => {}
+            ProtocolVersion::V5 => {
+                let pid = self.hub.recover(&connection, auth.pid.as_deref()).await;
+                let pid = pid.as_ref().map(Pid::expose);
+                let packet = introducing::answer(&connection.id().public(), pid);
+                self.hub.introduce(socket.id, &connection, &packet.into());
+            }
+        }
         Ok(())
     }
 }
@@ -86,14 +102,36 @@ impl ConnectMiddleware<LocalAdapter, Ours> for Door {
     }
 }
 
-/// `auth.token` of a CONNECT packet.
-fn auth_token(auth: &Value) -> Option<String> {
-    let parsed: Json = serde_json::from_str(auth.as_str()?).ok()?;
-    parsed.get("token")?.as_str().map(str::to_owned)
+/// What matters of the payload of a CONNECT packet. Both are secrets.
+#[derive(Default)]
+struct Auth {
+    token: Option<String>,
+    pid: Option<String>,
 }
 
-/// The connect handler: everything has happened at the [`Door`].
-///
-/// # Errors
-/// Never.
-pub async fn connected() {}
+impl Auth {
+    fn read(auth: &Value) -> Self {
+        let parsed = auth.as_str().map(|text| serde_json::from_str(text));
+        let Some(Ok(parsed)) = parsed else {
+            return Self::default();
+        };
+        let parsed: Json = parsed;
+        let text = |name| parsed.get(name).and_then(Json::as_str).map(str::to_owned);
+        Self {
+            token: text("token"),
+            pid: text("pid"),
+        }
+    }
+}
+
+/// The connect handler. Everything has happened at the [`Door`], but what is for the client and waited for the
+/// answer to CONNECT may go out now.
+pub fn connected(
+    hub: &Arc<Hub>,
+) -> impl FnOnce(SocketRef<LocalAdapter>) -> Ready<()> + Clone + Send + Sync + 'static + use<> {
+    let hub = hub.clone();
+    move |socket| {
+        hub.answered(socket.id);
+        ready(())
+    }
+}

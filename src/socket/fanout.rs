@@ -87,6 +87,7 @@ impl RoomSink for Fanout {
         for answer in &answers {
             self.note_outcome(room, answer);
         }
+        self.note_seats(room, &rendered, &answers);
         let replays = self.replays(room, &rendered, &answers);
         let list = needs_list(&rendered, &answers).then(|| view.list(room));
         let lists = list.map(|list| Lists::new(list, self.hub.is_listed()));
@@ -132,7 +133,7 @@ impl RoomSink for Fanout {
         else {
             return;
         };
-        connection.leave(&self.key);
+        self.leave(&connection);
         let words = match why {
             Farewell::Ended => render::ended(),
             Farewell::SentAway { by, kind } => match kind {
@@ -156,6 +157,7 @@ impl RoomSink for Fanout {
                 .is_some_and(|participant| participant.holds(id))
         });
         self.lobby.retain(|id, user| waits(room, id, user));
+        self.note_all_seats(room);
         let around = Around::new(room);
         for (id, connection) in self.members.iter() {
             let more = around.of(room, id);
@@ -230,7 +232,7 @@ impl Fanout {
             let here = self.hub.connection(id);
             let here = here.filter(|_| connection.node == node && !known);
             if let (Some(here), Some(words)) = (here, words.get(&id)) {
-                here.leave(&self.key);
+                self.leave(&here);
                 part(&self.hub, &here, words);
             }
         }
@@ -255,10 +257,11 @@ impl Fanout {
             let Some(connection) = self.members.remove(id) else {
                 continue;
             };
+            self.unseat(&connection);
             // Only who is sent away gets last words. Who left by itself has noted that when it
             // asked, and may be on its way in again.
             if let Some(words) = sorted.parting.get(&id) {
-                connection.leave(&self.key);
+                self.leave(&connection);
                 part(&self.hub, &connection, words);
             }
         }

@@ -4,8 +4,11 @@
 /// `FIN` and the text opcode.
 const TEXT: u8 = 0x81;
 
+/// Engine.IO's ping, which every client of protocol 4 answers at once.
+pub const PING: &[u8] = &[TEXT, 1, b'2'];
+
 /// Appends a text frame whose payload is `parts`, one after the other.
-fn text(out: &mut Vec<u8>, parts: &[&str]) {
+pub(super) fn text(out: &mut Vec<u8>, parts: &[&str]) {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     out.reserve(length.saturating_add(10));
     out.push(TEXT);

@@ -21,6 +21,7 @@ use crate::auth::{Authenticator, Principal};
 use crate::domain::id::{ConnectionId, RoomKey, TenantId, UserId};
 use crate::domain::rate::Rate;
 use crate::domain::room::{Actor, Command, LossCause};
+use crate::engine::keeping::Sessions;
 use crate::engine::rates::{Counted, Payer, Rates};
 use crate::engine::registry::{Message, Request, Rooms};
 use crate::engine::reply::ReplyTo;
@@ -87,6 +88,8 @@ struct Tables {
     by_sid: HashMap<Sid, ConnectionId>,
     /// The streams of upgrades whose session has not connected yet.
     upgrades: HashMap<Sid, Weak<Wire>>,
+    /// What clients that poll are about to be told of themselves.
+    introductions: HashMap<Sid, Arc<str>>,
 }
 
 /// The connections of this node.
@@ -94,6 +97,7 @@ struct Tables {
 pub struct Hub {
     tables: Mutex<Tables>,
     rooms: OnceLock<Arc<Rooms>>,
+    pub(super) sessions: OnceLock<Arc<Sessions>>,
     draining: AtomicBool,
     /// Whether any client of this node was ever spoken to in the list dialect.
     listed: AtomicBool,
@@ -135,6 +139,7 @@ impl Hub {
         Arc::new(Self {
             tables: Mutex::default(),
             rooms: OnceLock::new(),
+            sessions: OnceLock::new(),
             draining: AtomicBool::new(false),
             listed: AtomicBool::new(false),
             authenticator,
@@ -159,8 +164,12 @@ impl Hub {
 
     /// The connection is spoken to in the list dialect from now on.
     pub(super) fn list_to(&self, connection: &Connection) {
+        if connection.dialect() == Dialect::List {
+            return;
+        }
         self.listed.store(true, Ordering::Relaxed);
         connection.speak(Dialect::List);
+        self.note_session(connection);
     }
 
     /// Whether any client was ever spoken to in the list dialect.
@@ -276,6 +285,9 @@ impl Hub {
     /// A polling session is about to continue over this WebSocket.
     pub fn offer_upgrade(&self, sid: Sid, wire: &Arc<Wire>) {
         let mut tables = self.tables();
+        if let Some(packet) = tables.introductions.get(&sid) {
+            wire.introduce(packet.clone());
+        }
         let known = tables.by_sid.get(&sid).copied();
         match known.and_then(|id| tables.connections.get(&id)) {
             Some(connection) => connection.offer_upgrade(wire.clone()),
@@ -286,6 +298,38 @@ impl Hub {
         }
     }
 
+    /// The client is told this of itself in the answer to CONNECT, whichever way that takes.
+    pub(super) fn introduce(&self, sid: Sid, connection: &Connection, packet: &Arc<str>) {
+        let mut tables = self.tables();
+        if connection.polls() && tables.by_sid.contains_key(&sid) {
+            tables.introductions.insert(sid, packet.clone());
+        }
+        if let Some(wire) = connection.wire().and_then(|wire| wire.upgrade()) {
+            wire.introduce(packet.clone());
+        }
+    }
+
+    /// What a client that polls is about to be told of itself.
+    pub(super) fn introduction(&self, sid: Sid) -> Option<Arc<str>> {
+        self.tables().introductions.get(&sid).cloned()
+    }
+
+    /// It has been told.
+    pub(super) fn was_introduced(&self, sid: Sid) {
+        self.tables().introductions.remove(&sid);
+    }
+
+    /// The answer to CONNECT is on its way: what waited for it follows.
+    pub(super) fn answered(self: &Arc<Self>, sid: Sid) {
+        let tables = self.tables();
+        let id = tables.by_sid.get(&sid);
+        let connection = id.and_then(|id| tables.connections.get(id)).cloned();
+        drop(tables);
+        if let Some(connection) = connection.filter(|connection| !connection.pump()) {
+            self.pump(&connection);
+        }
+    }
+
     /// A socket is gone: each room that it was in hears of it.
     pub fn close(&self, connection: &Connection, sid: Sid, ending: Ending) {
         {
@@ -293,11 +337,14 @@ impl Hub {
             tables.connections.remove(&connection.id());
             tables.by_sid.remove(&sid);
             tables.upgrades.remove(&sid);
+            tables.introductions.remove(&sid);
         }
         self.expiries.forget(connection);
         let id = connection.id();
         let sent_away = self.draining.load(Ordering::Relaxed);
-        for room in connection.end() {
+        let rooms = connection.end();
+        self.end_of_session(connection, ending);
+        for room in rooms {
             let command = match ending {
                 Ending::Gone(LossCause::Closed) if sent_away => Command::LoseConnection {
                     connection: id,

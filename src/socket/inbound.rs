@@ -352,6 +352,7 @@ impl Inbound {
         };
         self.change(from, &key, user, command)?;
         self.connection.leave(&key);
+        self.hub.note_session(&self.connection);
         Ok(())
     }
 

@@ -1,13 +1,16 @@
-//! What a polling client sends, looked at before the library reads it.
+//! What a polling client sends, looked at before the library reads it, and what it is answered.
 //!
 //! engineioxide-core 0.2.3 never returns from reading a body of protocol 3 in which a packet ends inside
 //! of a character (its `v3_string_decoder` takes nothing and asks for more), and the event loop with it.
 
+use axum::body::Body as Answer;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 
+use super::hub::Hub;
+use super::introducing;
 use super::query::{EngineQuery, Version};
 use super::upgrade::essential;
 
@@ -40,6 +43,36 @@ pub async fn gathered(
         return Err(StatusCode::BAD_REQUEST);
     }
     Ok(kept.map(|()| Full::new(body)))
+}
+
+/// What a client is answered, introduced to itself if that is what it waits for. Any other body is left as
+/// it comes.
+pub async fn introduced(
+    hub: &Hub,
+    query: EngineQuery,
+    response: Response<Answer>,
+) -> Response<Answer> {
+    let Some((sid, packet)) = query
+        .sid
+        .and_then(|sid| hub.introduction(sid).map(|packet| (sid, packet)))
+    else {
+        return response;
+    };
+    let (mut parts, body) = response.into_parts();
+    let Ok(collected) = body.collect().await else {
+        // The library's bodies are whole from the start.
+        parts.status = StatusCode::INTERNAL_SERVER_ERROR;
+        parts.headers.remove(header::CONTENT_LENGTH);
+        return Response::from_parts(parts, Answer::empty());
+    };
+    let body = collected.to_bytes();
+    let Some(amended) = introducing::in_packets(&body, &packet) else {
+        return Response::from_parts(parts, Answer::from(body));
+    };
+    hub.was_introduced(sid);
+    let length = HeaderValue::from(amended.len());
+    parts.headers.insert(header::CONTENT_LENGTH, length);
+    Response::from_parts(parts, Answer::from(amended))
 }
 
 fn is_binary(headers: &HeaderMap) -> bool {

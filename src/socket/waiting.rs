@@ -47,7 +47,7 @@ impl Fanout {
             let words = sorted.waiting.get(&id).or_else(|| sorted.parting.get(&id));
             let Some(words) = words else { continue };
             if !admitted {
-                connection.leave(&self.key);
+                self.leave(&connection);
             }
             part(&self.hub, &connection, words);
         }

@@ -15,6 +15,7 @@ use std::io::{self, IoSlice};
 use std::net::IpAddr;
 use std::net::Shutdown;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::task::TaskTracker;
 
-use super::frames;
+use super::{frames, introducing};
 use crate::net::Place;
 
 /// While the connection speaks HTTP, more than this unwritten makes the library wait.
@@ -79,6 +80,8 @@ struct Out {
     owed: usize,
     flushing: bool,
     library: Option<Waker>,
+    /// What the library's answer to CONNECT is to be replaced with, once.
+    introduction: Option<Arc<str>>,
 }
 
 /// A connection's places: among all of the node, and among those from its address.
@@ -90,6 +93,9 @@ pub struct Wire {
     stream: OwnedWriteHalf,
     out: Mutex<Out>,
     drained: Notify,
+    /// Whether somebody waits for the client to say anything, and the word that it has.
+    listened: AtomicBool,
+    heard: Notify,
     tracker: TaskTracker,
     limit: usize,
     /// This connection's place among those that the node accepts.
@@ -110,12 +116,15 @@ impl Wire {
             owed: 0,
             flushing: false,
             library: None,
+            introduction: None,
         };
         let (out, drained) = (Mutex::new(out), Notify::new());
         let wire = Arc::new(Self {
             stream,
             out,
             drained,
+            listened: AtomicBool::new(false),
+            heard: Notify::new(),
             tracker,
             limit,
             _place: place,
@@ -135,6 +144,11 @@ impl Wire {
     /// The connection speaks WebSocket from here on; rooms wait until the library has written this.
     pub fn upgraded(&self, until: Until) {
         self.out().phase = Phase::Held(until, VecDeque::new());
+    }
+
+    /// The next answer to CONNECT that the library writes is replaced with this packet.
+    pub fn introduce(&self, packet: Arc<str>) {
+        self.out().introduction = Some(packet);
     }
 
     /// Writes what happened and what is answered, or queues what the socket does not take. A reader
@@ -203,6 +217,19 @@ impl Wire {
             }
             drained.await;
         }
+    }
+
+    /// Pings the client, and returns when it has said anything since; `false` when the connection is gone.
+    pub async fn answers(self: &Arc<Self>) -> bool {
+        let heard = self.heard.notified();
+        let mut heard = std::pin::pin!(heard);
+        heard.as_mut().enable();
+        self.listened.store(true, Ordering::Relaxed);
+        if self.send(&[], &[Bytes::from_static(frames::PING)]) == Sent::Closed {
+            return false;
+        }
+        heard.await;
+        true
     }
 
     /// Cuts the connection at once, whatever is waiting.
@@ -307,6 +334,8 @@ impl Wire {
     /// What the library writes, whole. In a held phase this looks for the frame that opens the way.
     fn library_writes(self: &Arc<Self>, buffer: &[u8]) -> io::Result<()> {
         let mut out = self.out();
+        let amended = out.amend(buffer);
+        let buffer = amended.as_deref().unwrap_or(buffer);
         match &out.phase {
             Phase::Closed | Phase::Finishing => return Err(io::ErrorKind::BrokenPipe.into()),
             Phase::Http | Phase::Open => self.write_copy(&mut out, buffer),
@@ -395,6 +424,18 @@ impl Wire {
     }
 }
 
+impl Out {
+    /// The buffer with the introduction in the place of the answer to CONNECT, if it holds that.
+    fn amend(&mut self, buffer: &[u8]) -> Option<Vec<u8>> {
+        if matches!(self.phase, Phase::Http) {
+            return None;
+        }
+        let amended = introducing::in_frames(buffer, self.introduction.as_deref()?)?;
+        self.introduction = None;
+        Some(amended)
+    }
+}
+
 impl Until {
     fn is_opened_by(self, payload: &[u8]) -> bool {
         match self {
@@ -473,7 +514,13 @@ impl AsyncRead for WireIo {
             self.unread(rest);
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.reader).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.reader).poll_read(cx, buffer);
+        if buffer.filled().len() > before && self.wire.listened.load(Ordering::Relaxed) {
+            self.wire.listened.store(false, Ordering::Relaxed);
+            self.wire.heard.notify_waiters();
+        }
+        read
     }
 }
 

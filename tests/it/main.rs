@@ -5,6 +5,7 @@ mod architecture;
 mod directory;
 mod docs;
 mod engine;
+mod sessions;
 mod store;
 mod support;
 mod wire;

@@ -4,5 +4,6 @@
 mod chunks;
 mod closing;
 mod held;
+mod introduced;
 mod pair;
 mod slow;

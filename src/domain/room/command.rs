@@ -78,7 +78,7 @@ pub struct Join {
     pub network: Option<Network>,
     /// What they say the passcode is.
     pub passcode: Option<GivenPasscode>,
-    /// They had been let in before, and were lost by a fault that was not theirs.
+    /// They had been let in before, and were lost.
     pub returning: Option<Return>,
 }
 
@@ -89,6 +89,9 @@ pub enum Return {
     ToRoom,
     /// In the lobby, on this place.
     ToLobby(Seat),
+    /// Their client asks to be put back where its lost connection was. Once the grace is over, the doors
+    /// judge them like anybody.
+    Recovered,
 }
 
 /// Whom a mute is for.

@@ -51,12 +51,13 @@ fn enter(
         (None, UncreatedRooms::Deny) => return Err(Refusal::RoomNotFound),
     };
     let way = match join.returning {
-        // Sent away meanwhile: that somebody else lost them does not bring them back.
+        // Sent away meanwhile: neither that somebody else lost them nor that they had been here brings
+        // them back.
         Some(_) if room.dismissal(&join.user).is_some() => return Err(Refusal::NotJoined),
         Some(Return::ToRoom) => Way::Room,
         Some(Return::ToLobby(_)) => Way::Lobby,
-        None if claims => Way::Room,
-        None => access::check(room, join, now)?,
+        Some(Return::Recovered) | None if claims => Way::Room,
+        Some(Return::Recovered) | None => access::check(room, join, now)?,
     };
     if claims {
         draft.record(Event::MeetingClaimed {

@@ -27,6 +27,8 @@ mod apply;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod recovered;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tests;

@@ -72,21 +72,7 @@ pub fn say(notice: &Notice<'_>, rev: Revision) -> Vec<Message> {
         }
         Notice::Chat(it) => vec![message(server::RECEIVE_MESSAGE, &chat::fields(it))],
         Notice::MessageMarked { key, user, mark } => {
-            let key = key.as_str();
-            let (name, body) = match mark {
-                MessageMark::Pinned(pinned) => (
-                    server::PIN_MESSAGE_UPDATE,
-                    format!("\"messageId\":{key},\"pinned\":{pinned},\"userId\":\"{user}\""),
-                ),
-                MessageMark::Reacted { emoji, added } => {
-                    let action = if *added { "add" } else { "remove" };
-                    let mut body = format!(
-                        "\"messageId\":{key},\"userId\":\"{user}\",\"action\":\"{action}\",\"emoji\":"
-                    );
-                    json::string(&mut body, emoji);
-                    (server::MESSAGE_REACT_UPDATE, body)
-                }
-            };
+            let (name, body) = marked(key.as_str(), user.as_str(), mark);
             vec![message(name, &body)]
         }
         Notice::Announced {
@@ -98,6 +84,23 @@ pub fn say(notice: &Notice<'_>, rev: Revision) -> Vec<Message> {
             let socket = json::socket_id(*via);
             let (event, body) = announced(announcement, (user.as_str(), name), &socket);
             vec![message(event, &body)]
+        }
+    }
+}
+
+fn marked(key: &str, user: &str, mark: &MessageMark) -> (&'static str, String) {
+    match mark {
+        MessageMark::Pinned(pinned) => (
+            server::PIN_MESSAGE_UPDATE,
+            format!("\"messageId\":{key},\"pinned\":{pinned},\"userId\":\"{user}\""),
+        ),
+        MessageMark::Reacted { emoji, added } => {
+            let action = if *added { "add" } else { "remove" };
+            let mut body = format!(
+                "\"messageId\":{key},\"userId\":\"{user}\",\"action\":\"{action}\",\"emoji\":"
+            );
+            json::string(&mut body, emoji);
+            (server::MESSAGE_REACT_UPDATE, body)
         }
     }
 }

@@ -2,6 +2,7 @@
 //! cluster and a script may touch all that belongs to one.
 
 use crate::domain::id::{NodeId, RoomId, RoomKey, TenantId};
+use crate::engine::sessions::SessionKey;
 
 /// Names everything under one prefix.
 #[derive(Debug, Clone)]
@@ -62,6 +63,16 @@ impl Keys {
     /// Where a node listens to itself.
     pub(super) fn probe_of(&self, node: NodeId) -> String {
         self.of_node(node, "probe")
+    }
+
+    /// That this node's sessions are to be believed. A burial leaves it: they outlive their node.
+    pub(super) fn sessions_of(&self, node: NodeId) -> String {
+        self.of_node(node, "sessions")
+    }
+
+    /// A connection's session.
+    pub(super) fn session(&self, key: &SessionKey) -> String {
+        format!("{}:session:{key}", self.prefix)
     }
 
     fn of_node(&self, node: NodeId, part: &str) -> String {

@@ -14,6 +14,7 @@ mod nodes;
 mod rates;
 mod rooms;
 mod scripts;
+mod sessions;
 mod target;
 
 use std::sync::{Arc, Mutex, PoisonError};

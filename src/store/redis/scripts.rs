@@ -18,6 +18,7 @@ pub(super) struct Scripts {
     pub(super) forget: Script,
     pub(super) beat: Script,
     pub(super) rate: Script,
+    pub(super) pass: Script,
 }
 
 impl Scripts {
@@ -35,6 +36,7 @@ impl Scripts {
             forget: Script::new(include_str!("forget.lua")),
             beat: Script::new(include_str!("beat.lua")),
             rate: Script::new(include_str!("rate.lua")),
+            pass: Script::new(include_str!("pass.lua")),
         }
     }
 }
