@@ -134,13 +134,13 @@ impl MediaChanges {
     /// These changes, but what a moderator muted stays off.
     #[must_use]
     pub fn held_by(mut self, muted: Muted) -> Self {
-        if muted.audio {
+        if muted.has(MediaKind::Audio) {
             self.audio_muted = Some(true);
         }
-        if muted.video {
+        if muted.has(MediaKind::Video) {
             self.video_paused = Some(true);
         }
-        if muted.screen {
+        if muted.has(MediaKind::Screen) {
             self.screen_sharing = Some(false);
         }
         self
@@ -159,6 +159,13 @@ pub struct MediaKinds {
 }
 
 impl MediaKinds {
+    /// None of it.
+    pub const NONE: Self = Self {
+        audio: false,
+        video: false,
+        screen: false,
+    };
+
     /// Whether there is nothing in it.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
@@ -190,12 +197,9 @@ impl MediaKinds {
 /// What moderators have muted of somebody, until they switch it on again themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Muted {
-    /// The microphone.
-    pub audio: bool,
-    /// The camera.
-    pub video: bool,
-    /// The shared screen.
-    pub screen: bool,
+    /// What.
+    #[serde(flatten)]
+    pub kinds: MediaKinds,
     /// What they may not switch on again before a moderator allows it.
     #[serde(default, skip_serializing_if = "MediaKinds::is_empty")]
     pub locked: MediaKinds,
@@ -208,11 +212,7 @@ impl Muted {
     /// What is remembered of somebody who is gone: an exception is not.
     #[must_use]
     pub const fn in_absence(mut self) -> Self {
-        self.allowed = MediaKinds {
-            audio: false,
-            video: false,
-            screen: false,
-        };
+        self.allowed = MediaKinds::NONE;
         self
     }
 
@@ -227,11 +227,7 @@ impl Muted {
     /// Whether there is nothing to remember.
     #[must_use]
     pub const fn is_none(&self) -> bool {
-        !self.audio
-            && !self.video
-            && !self.screen
-            && self.locked.is_empty()
-            && self.allowed.is_empty()
+        self.kinds.is_empty() && self.locked.is_empty() && self.allowed.is_empty()
     }
 
     /// Everything of `kinds` muted and locked too.
@@ -249,21 +245,13 @@ impl Muted {
     /// Whether this is muted.
     #[must_use]
     pub const fn has(self, kind: MediaKind) -> bool {
-        match kind {
-            MediaKind::Audio => self.audio,
-            MediaKind::Video => self.video,
-            MediaKind::Screen => self.screen,
-        }
+        self.kinds.has(kind)
     }
 
     /// With this kind muted; or not any more, and then not locked either.
     #[must_use]
     pub const fn with(mut self, kind: MediaKind, muted: bool) -> Self {
-        match kind {
-            MediaKind::Audio => self.audio = muted,
-            MediaKind::Video => self.video = muted,
-            MediaKind::Screen => self.screen = muted,
-        }
+        self.kinds = self.kinds.with(kind, muted);
         if !muted {
             self.locked = self.locked.with(kind, false);
         }

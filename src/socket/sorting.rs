@@ -129,7 +129,8 @@ impl People<'_> {
         let user = user.or_else(|| coming().map(|new| &new.user));
         // Who is no member of this node's gets nothing of the room.
         let Some(user) = user else { return };
-        sorted.own.entry(id).or_default();
+        let dialect = (self.dialect)(id);
+        let parcel = sorted.own.entry(id).or_default();
         for line in &rendered.lines {
             let theirs = match &line.audience {
                 Audience::Room | Audience::Everyone => !newcomer,
@@ -138,8 +139,9 @@ impl People<'_> {
                 Audience::Socket(addressee) => *addressee == id,
                 Audience::Connection(_) | Audience::Leaving(_) | Audience::Waiting(_) => false,
             };
-            if theirs {
-                self.push(&mut sorted.own, id, line);
+            let words = if theirs { line.messages(dialect) } else { &[] };
+            for message in words {
+                parcel.push(Piece::Event(message.clone()));
             }
         }
     }

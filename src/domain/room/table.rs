@@ -348,7 +348,7 @@ fn has_happened(table: &Table, whom: &str, command: &str, flags: Flags) {
     let (room, whom) = (&table.room, user(whom));
     let is_in = room.participant(&whom).is_some();
     match command {
-        "mute" => assert!(room.participant(&whom).unwrap().muted.audio),
+        "mute" => assert!(room.participant(&whom).unwrap().muted.kinds.audio),
         "kick" | "ban" => assert!(!is_in && room.lobby().get(&whom).is_none()),
         "admit" => assert!(is_in),
         "deny" => assert!(!is_in && room.dismissal(&whom).is_some()),
