@@ -64,6 +64,25 @@ impl ChatMessage {
         }
     }
 
+    /// About how many bytes it is.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let users = |(emoji, users): (&Arc<str>, &Vec<UserId>)| {
+            let ids: usize = users.iter().map(|user| user.as_str().len()).sum();
+            emoji.len().saturating_add(ids)
+        };
+        let reactions: usize = self.reactions.iter().map(users).sum();
+        let message = self.message.as_str().len();
+        message.saturating_add(reactions).saturating_add(128)
+    }
+
+    /// With how many reactions this user has reacted.
+    #[must_use]
+    pub fn reactions_of(&self, user: &UserId) -> usize {
+        let users = self.reactions.values();
+        users.filter(|users| users.contains(user)).count()
+    }
+
     /// How many reactions there are.
     #[must_use]
     pub fn reaction_count(&self) -> usize {

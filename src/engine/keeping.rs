@@ -55,6 +55,8 @@ struct Table {
     claimed: HashSet<SessionKey>,
     /// When to look next for those that were written long ago.
     look_at: Timestamp,
+    /// How many were looked for in the store.
+    sampled: usize,
 }
 
 /// The sessions of this node.
@@ -289,6 +291,7 @@ impl Sessions {
         let known = known.inspect_err(|error| {
             tracing::debug!(%error, "sessions cannot be kept");
         })?;
+        let known = known && self.has_a_sample().await?;
         let aged = self.lasting() / 2;
         let now = self.clock.now();
         let mut table = self.table();
@@ -308,6 +311,25 @@ impl Sessions {
             }
         }
         Ok(())
+    }
+
+    /// Whether the store has one of those that it was told, another one each time: it may have lost some and
+    /// not the node, as after a failover.
+    async fn has_a_sample(&self) -> Result<bool, StoreError> {
+        let sample = {
+            let mut table = self.table();
+            table.sampled = table.sampled.wrapping_add(1);
+            let at = table.sampled;
+            let written = |entry: &&Entry| entry.written.is_some() && entry.until.is_none();
+            let count = table.entries.values().filter(written).count();
+            let nth = at.checked_rem(count);
+            let entries = table.entries.iter().filter(|(_, entry)| written(entry));
+            nth.and_then(|nth| entries.map(|(key, _)| *key).nth(nth))
+        };
+        match sample {
+            Some(key) => Ok(self.store.read(&key).await?.is_some()),
+            None => Ok(true),
+        }
     }
 
     /// Forgets who has not come back in time.

@@ -104,7 +104,13 @@ impl Fanout {
             let asks_for_all =
                 matches!(answer.outcome, Ok(Outcome::State | Outcome::Joined { .. }));
             let for_members = Outcome::is_for_members;
-            if answer.outcome.as_ref().is_ok_and(for_members) && !is_member {
+            let waits = self.lobby.get(id).is_some();
+            if answer.outcome == Ok(Outcome::Chat) && waits && dialect == Dialect::List {
+                // It comes with the list when they are let in.
+                let limit = self.hub.limits.rooms_per_connection;
+                connection.await_history(&self.key, false, limit);
+                answer.outcome = Ok(Outcome::Done);
+            } else if answer.outcome.as_ref().is_ok_and(for_members) && !is_member {
                 // Its join was refused meanwhile.
                 answer.outcome = Err(Refusal::NotJoined);
             } else if let Ok(Outcome::Joined { user, .. }) = &answer.outcome
@@ -113,14 +119,14 @@ impl Fanout {
             {
                 // Banned with the same commit.
                 answer.outcome = Err(Refusal::Banned);
-            } else if asks_for_all {
+            } else if asks_for_all || answer.outcome == Ok(Outcome::Chat) {
                 // A list may be a hundred kilobytes, and the commands that ask for it are a hundred
                 // bytes: what one client is sent in one go is bounded like all that waits for it.
                 let sent = whole.entry(id).or_default();
                 if *sent > self.hub.limits.send_queue_bytes {
                     answer.outcome = over_budget(&answer);
                 }
-                *sent = sent.saturating_add(list.map_or(0, |list| list.payload.len()));
+                *sent = sent.saturating_add(size_of(room, &answer, list));
             }
             let is_here = is_member || self.lobby.get(id).is_some();
             if is_join(answer.to.event) && answer.outcome.is_err() && !is_here {
@@ -205,6 +211,16 @@ impl Fanout {
         }
         vouchers
     }
+}
+
+/// About how many bytes an answer brings along.
+fn size_of(room: &Room, answer: &Answer, list: Option<&Arc<Message>>) -> usize {
+    if answer.outcome == Ok(Outcome::Chat) {
+        let messages: usize = room.messages().map(|it| it.size()).sum();
+        // As an event and in the acknowledgement.
+        return messages.saturating_mul(2);
+    }
+    list.map_or(0, |list| list.payload.len())
 }
 
 /// What is answered instead of one more list. A join has taken effect and is not refused.

@@ -76,8 +76,8 @@ struct State {
     route: Route,
     user: Option<UserId>,
     rooms: Vec<RoomKey>,
-    /// Rooms whose messages it wants as soon as it is in them.
-    curious: Vec<RoomKey>,
+    /// Rooms whose messages it wants as soon as it is in them, and whether it comes back to them.
+    curious: Vec<(RoomKey, bool)>,
     fell_behind: Option<Instant>,
     gone: bool,
     kept: Kept,
@@ -340,21 +340,20 @@ impl Connection {
         self.listed.store(listed, Ordering::Relaxed);
     }
 
-    /// Has it sent a room's messages as soon as it is in the room; one more than `limit` rooms is
-    /// forgotten.
-    pub(super) fn await_history(&self, room: &RoomKey, limit: usize) {
+    /// Has it sent a room's messages as soon as it is in the room, and where it comes back also what it may
+    /// switch on; one more than `limit` rooms is forgotten.
+    pub(super) fn await_history(&self, room: &RoomKey, back: bool, limit: usize) {
         let curious = &mut self.state().curious;
-        if !curious.contains(room) && curious.len() < limit {
-            curious.push(room.clone());
+        if !curious.iter().any(|(wanted, _)| wanted == room) && curious.len() < limit {
+            curious.push((room.clone(), back));
         }
     }
 
-    /// Whether it awaits a room's messages, which it is about to get.
-    pub(super) fn takes_history(&self, room: &RoomKey) -> bool {
+    /// Whether it awaits a room's messages, which it is about to get, and whether it comes back.
+    pub(super) fn takes_history(&self, room: &RoomKey) -> Option<bool> {
         let curious = &mut self.state().curious;
-        let before = curious.len();
-        curious.retain(|wanted| wanted != room);
-        curious.len() < before
+        let at = curious.iter().position(|(wanted, _)| wanted == room)?;
+        Some(curious.swap_remove(at).1)
     }
 
     /// Whether something waits to be sent to it.

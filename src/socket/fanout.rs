@@ -19,7 +19,8 @@ use crate::engine::registry::Request;
 use crate::engine::reply::{Answer, Handout};
 use crate::engine::sink::{EventSink, Farewell, RoomSink};
 use crate::protocol::dialect::Dialect;
-use crate::protocol::render::{self, Attached, Rendered, View};
+use crate::protocol::message::Message;
+use crate::protocol::render::{self, Attached, Notice, Rendered, View};
 use crate::protocol::{delta, list};
 
 /// Opens a fan-out per room.
@@ -162,8 +163,8 @@ impl RoomSink for Fanout {
         for (id, connection) in self.members.iter() {
             let more = around.of(room, id);
             let dialect = connection.dialect();
-            let mutes = mutes(room, id, dialect);
-            show(&self.hub, connection, &[lists.of(dialect), more, &mutes]);
+            let missed = missed(room, id, dialect);
+            show(&self.hub, connection, &[lists.of(dialect), more, &missed]);
         }
         for (id, connection) in self.lobby.iter() {
             if let Some(waiting) = room.lobby().holder_of(id) {
@@ -198,8 +199,8 @@ impl RoomSink for Fanout {
         let lists = Lists::new(view.list(room), self.hub.is_listed()).parcels();
         let around = Around::new(room);
         let more = around.of(room, connection);
-        let mutes = mutes(room, connection, dialect);
-        show(&self.hub, member, &[lists.of(dialect), more, &mutes]);
+        let missed = missed(room, connection, dialect);
+        show(&self.hub, member, &[lists.of(dialect), more, &missed]);
     }
 }
 
@@ -353,11 +354,9 @@ impl Fanout {
             };
             let shared = shared.filter(|shared| !shared.is_empty());
             let own = own.filter(|own| !own.is_empty());
-            let curious = newcomer && dialect == Dialect::List;
-            let awaited = (curious && connection.takes_history(&self.key)).then(|| {
-                let event = || Piece::Event(Arc::new(list::history(room)));
-                &*history.get_or_insert_with(|| Parcel::new(vec![event()]))
-            });
+            let listed = newcomer && dialect == Dialect::List;
+            let more = listed.then(|| self.more_to(room, id, connection, rendered, &mut history));
+            let awaited = more.as_ref().filter(|more| !more.is_empty());
             match (shared, own, awaited) {
                 (None, None, None) if extra.is_none() => {}
                 (None, None, None) => deliver(&self.hub, connection, &[], extra),
@@ -377,15 +376,59 @@ impl Fanout {
     }
 }
 
-/// What moderators have muted of somebody who may not have heard of it.
-fn mutes(room: &Room, id: ConnectionId, dialect: Dialect) -> Parcel {
-    let notices = room.participant_of(id).map(|it| render::muted(room, it));
-    let notices = notices.unwrap_or_default();
-    let said = notices.iter().flat_map(|notice| match dialect {
+impl Fanout {
+    /// What somebody of the list dialect is told with the list who comes in: what they may not switch on,
+    /// unless the commit says so itself, and what they have missed.
+    fn more_to(
+        &self,
+        room: &Room,
+        id: ConnectionId,
+        connection: &Connection,
+        rendered: &Rendered,
+        history: &mut Option<Arc<Message>>,
+    ) -> Parcel {
+        let mut pieces = Vec::new();
+        let awaits = connection.takes_history(&self.key);
+        if let Some(person) = room.participant_of(id) {
+            if !rendered.entered.contains(&person.user) {
+                pieces.extend(said(&render::muted(room, person), Dialect::List, room));
+            }
+            if awaits == Some(true) {
+                pieces.extend(said(&render::unlocked(room, person), Dialect::List, room));
+            }
+        }
+        if awaits.is_some() {
+            let history = history.get_or_insert_with(|| Arc::new(list::history(room)));
+            pieces.push(Piece::Event(history.clone()));
+        }
+        Parcel::new(pieces)
+    }
+}
+
+/// What somebody is told of themselves who may have missed it; in the list dialect also the messages, for
+/// which nobody asks again.
+fn missed(room: &Room, id: ConnectionId, dialect: Dialect) -> Parcel {
+    let Some(person) = room.participant_of(id) else {
+        return Parcel::default();
+    };
+    let mut pieces: Vec<Piece> = said(&render::muted(room, person), dialect, room).collect();
+    if dialect == Dialect::List {
+        pieces.extend(said(&render::unlocked(room, person), dialect, room));
+        pieces.push(Piece::Event(Arc::new(list::history(room))));
+    }
+    Parcel::new(pieces)
+}
+
+fn said<'a>(
+    notices: &'a [Notice<'static>],
+    dialect: Dialect,
+    room: &'a Room,
+) -> impl Iterator<Item = Piece> + 'a {
+    let words = notices.iter().flat_map(move |notice| match dialect {
         Dialect::Delta => delta::say(notice, room.rev).into_iter().collect(),
         Dialect::List => list::say(notice, room.rev),
     });
-    Parcel::new(said.map(|it| Piece::Event(Arc::new(it))).collect())
+    words.map(|message| Piece::Event(Arc::new(message)))
 }
 
 /// What is told with the list to those who may have missed changes.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -99,8 +99,8 @@ pub struct Hub {
     rooms: OnceLock<Arc<Rooms>>,
     pub(super) sessions: OnceLock<Arc<Sessions>>,
     draining: AtomicBool,
-    /// Whether any client of this node was ever spoken to in the list dialect.
-    listed: AtomicBool,
+    /// How many clients of this node are spoken to in the list dialect.
+    listed: AtomicUsize,
     /// Verifies tokens at CONNECT.
     pub authenticator: Arc<Authenticator>,
     /// How often users, addresses and tenants may do what costs something.
@@ -141,7 +141,7 @@ impl Hub {
             rooms: OnceLock::new(),
             sessions: OnceLock::new(),
             draining: AtomicBool::new(false),
-            listed: AtomicBool::new(false),
+            listed: AtomicUsize::new(0),
             authenticator,
             expiries,
             abandoned: Mutex::default(),
@@ -162,20 +162,40 @@ impl Hub {
         self.expiries.now().0
     }
 
-    /// The connection is spoken to in the list dialect from now on.
+    /// The connection is spoken to in the list dialect from now on. Rooms that it is in are shown anew: it
+    /// has no list yet.
     pub(super) fn list_to(&self, connection: &Connection) {
         if connection.dialect() == Dialect::List {
             return;
         }
-        self.listed.store(true, Ordering::Relaxed);
-        connection.speak(Dialect::List);
+        {
+            let tables = self.tables();
+            connection.speak(Dialect::List);
+            if tables.connections.contains_key(&connection.id()) {
+                self.listed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         self.note_session(connection);
+        for room in connection.rooms() {
+            self.tell(&room, Request::Refresh(connection.id()));
+        }
     }
 
-    /// Whether any client was ever spoken to in the list dialect.
+    /// The connection is spoken to in the delta dialect again.
+    pub(super) fn unlist(&self, connection: &Connection) {
+        let tables = self.tables();
+        if connection.dialect() == Dialect::List
+            && tables.connections.contains_key(&connection.id())
+        {
+            connection.speak(Dialect::Delta);
+            self.listed.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether any client is spoken to in the list dialect.
     #[must_use]
     pub(super) fn is_listed(&self) -> bool {
-        self.listed.load(Ordering::Relaxed)
+        self.listed.load(Ordering::Relaxed) > 0
     }
 
     /// Gives the hub its rooms. The rooms need the hub as their sink first, hence two steps; a second
@@ -334,7 +354,11 @@ impl Hub {
     pub fn close(&self, connection: &Connection, sid: Sid, ending: Ending) {
         {
             let mut tables = self.tables();
-            tables.connections.remove(&connection.id());
+            let known = tables.connections.remove(&connection.id()).is_some();
+            // It keeps its dialect: what is kept of it for its return depends on that.
+            if known && connection.dialect() == Dialect::List {
+                self.listed.fetch_sub(1, Ordering::Relaxed);
+            }
             tables.by_sid.remove(&sid);
             tables.upgrades.remove(&sid);
             tables.introductions.remove(&sid);

@@ -288,7 +288,7 @@ impl Inbound {
             let key = self.key(room.clone());
             if !self.connection.is_in(&key) {
                 let limit = self.hub.limits.rooms_per_connection;
-                self.connection.await_history(&key, limit);
+                self.connection.await_history(&key, false, limit);
                 self.acknowledge(from, list::done_ack(None));
                 return Ok(());
             }

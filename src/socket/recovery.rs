@@ -16,7 +16,6 @@ use crate::domain::room::{Actor, Command, Join, LossCause, Return, Room};
 use crate::engine::keeping::Sessions;
 use crate::engine::registry::Request;
 use crate::engine::sessions::{Pid, Session, SessionRoom};
-use crate::protocol::dialect::Dialect;
 
 /// What is known of the client that a pid was told to.
 enum Holder {
@@ -119,7 +118,7 @@ impl Hub {
             .map(|seat| self.return_to(connection, &session, seat));
         let back = join_all(returns).await.contains(&true) && connection.bind(&session.user);
         if !back {
-            connection.speak(Dialect::Delta);
+            self.unlist(connection);
             return false;
         }
         if let Some(before) = claim.before().and_then(|id| self.connection(id)) {
@@ -153,7 +152,7 @@ impl Hub {
             return false;
         };
         // What was said meanwhile comes with the list.
-        connection.await_history(&key, limit);
+        connection.await_history(&key, true, limit);
         let command = Command::Join(Box::new(self.join_again(connection, session, seat)));
         let joined = rooms.change(&key, Actor::User(session.user.clone()), command);
         let joined = tokio::time::timeout(self.recovery_patience(), joined).await;

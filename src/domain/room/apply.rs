@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::command::GrantChange;
+use super::command::{Actor, GrantChange};
 use super::event::{Event, HostChangeCause};
 use super::state::{Absent, Dismissal, DismissalKind, HostSeat, Room, Status};
 use crate::domain::chat::ChatMessage;
@@ -197,6 +197,7 @@ impl Room {
             kind,
             locked,
             all,
+            by,
             ..
         } = event
         {
@@ -204,7 +205,8 @@ impl Room {
                 let muted = &mut participant.muted;
                 *muted = muted.with(*kind, true);
                 // What is for all is the room's: it holds for who comes later, too.
-                if *locked {
+                // That somebody is told again what holds for them locks nothing anew.
+                if *locked && by.actor != Actor::System {
                     *muted = muted.lock(*kind, true);
                     muted.locked = muted.locked.with(*kind, !*all);
                 }

@@ -11,6 +11,9 @@ use crate::domain::permission::Action;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Timestamp;
 
+/// Reactions of one person to one message.
+const REACTIONS_OF_ONE: usize = 16;
+
 /// Passes on what one of the commands for this carries; the others are none of its business.
 pub(super) fn pass(
     draft: &mut Draft,
@@ -90,7 +93,9 @@ fn mark_message(
         },
     };
     let adds = matches!(mark, MessageMark::Reacted { added: true, .. });
-    if adds && message.reaction_count() >= room.policy.memory.reactions {
+    let full = message.reaction_count() >= room.policy.memory.reactions
+        || message.reactions_of(&user) >= REACTIONS_OF_ONE;
+    if adds && full {
         return Err(Refusal::busy("This message has too many reactions"));
     }
     let number = message.number;

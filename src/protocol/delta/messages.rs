@@ -55,7 +55,10 @@ pub fn say(notice: &Notice<'_>, rev: Revision) -> Option<Message> {
             ..
         } => return Some(signal(from, *via, *kind, data)),
         Notice::Chat(message) => (server::RECEIVE_MESSAGE, chat::fields(message)),
-        Notice::Unlocked(_) | Notice::MessageMarked { .. } | Notice::Announced { .. } => {
+        Notice::Unlocked(_)
+        | Notice::Locked(_)
+        | Notice::MessageMarked { .. }
+        | Notice::Announced { .. } => {
             return None;
         }
     };

@@ -70,6 +70,10 @@ pub fn say(notice: &Notice<'_>, rev: Revision) -> Vec<Message> {
             let body = format!("{more}{}", delta::by_name("Host"));
             vec![message(name, &body)]
         }
+        Notice::Locked(kind) => muted(*kind, &delta::by_name("Host"), (true, false))
+            .iter()
+            .map(|(name, body)| message(name, body))
+            .collect(),
         Notice::Chat(it) => vec![message(server::RECEIVE_MESSAGE, &chat::fields(it))],
         Notice::MessageMarked { key, user, mark } => {
             let (name, body) = marked(key.as_str(), user.as_str(), mark);

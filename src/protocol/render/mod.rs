@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use notice::{Notice, Update};
-pub use notices::{admitted, denied, doors, ended, kicked, lobby, muted, signal};
+pub use notices::{admitted, denied, doors, ended, kicked, lobby, muted, signal, unlocked};
 pub use queue::{place, waiting};
 pub use recall::recall;
 pub use view::{View, lock_field};
@@ -25,7 +25,7 @@ use super::message::{Audience, Line, Message};
 use super::names::server;
 use super::rest::rfc3339;
 use super::{delta, json, list};
-use crate::domain::chat::MessageMark;
+use crate::domain::chat::{Announcement, MessageMark};
 use crate::domain::id::{ConnectionId, Revision, UserId};
 use crate::domain::participant::{Connection, Participant};
 use crate::domain::room::{Actor, By, Commit, EndCause, Event, LeaveReason, Room};
@@ -113,6 +113,8 @@ struct Rendering<'a> {
     roles_unclear: bool,
     /// Something may have changed what people may switch on.
     locks_unclear: bool,
+    /// Whose role has changed.
+    reranked: BTreeSet<UserId>,
     /// Who waits in the lobby, or as whom.
     queue_changed: bool,
     /// Users who were let in and taken out with the same commit: nobody has seen them.
@@ -129,6 +131,7 @@ impl<'a> Rendering<'a> {
             out: Rendered::default(),
             roles_unclear: false,
             locks_unclear: false,
+            reranked: BTreeSet::new(),
             queue_changed: false,
             unseen: BTreeSet::new(),
         }
@@ -244,6 +247,9 @@ impl Rendering<'_> {
     }
 
     fn detached(&mut self, connection: ConnectionId) {
+        if let Some(user) = self.view.typing.remove(&connection) {
+            self.stopped_typing(&user, connection);
+        }
         let other = |attached: &Attached| attached.connection.id != connection;
         self.out.attached.retain(other);
         self.out.waiting.retain(other);
@@ -351,6 +357,7 @@ impl Rendering<'_> {
             via,
         } = event
         {
+            self.view.note_typing(user, *via, announcement);
             let notice = Notice::Announced {
                 user,
                 name,
@@ -359,6 +366,18 @@ impl Rendering<'_> {
             };
             self.tell(Audience::Others(*via), &notice);
         }
+    }
+
+    /// Who goes while typing says nothing of it.
+    fn stopped_typing(&mut self, user: &UserId, connection: ConnectionId) {
+        let via = Some(connection);
+        let notice = Notice::Announced {
+            user,
+            name: "",
+            via,
+            announcement: &Announcement::TypingStopped,
+        };
+        self.tell(Audience::Others(via), &notice);
     }
 
     fn ended(&mut self, by: &By, cause: EndCause) {

@@ -51,8 +51,10 @@ pub enum Notice<'a> {
         /// Whether it was everybody at once.
         all: bool,
     },
-    /// You may switch this on, since you moderate now.
+    /// You may switch this on.
     Unlocked(MediaKind),
+    /// You may not switch this on, which is off.
+    Locked(MediaKind),
     /// Another participant has something for you.
     Signal {
         /// Who.

@@ -80,6 +80,17 @@ pub fn muted(room: &Room, person: &Participant) -> Vec<Notice<'static>> {
     held.map(notice).collect()
 }
 
+/// The same of what they may switch on.
+#[must_use]
+pub fn unlocked(room: &Room, person: &Participant) -> Vec<Notice<'static>> {
+    let locks = room.locked_for(person);
+    let kinds = MediaKind::ALL.into_iter();
+    kinds
+        .filter(|kind| !locks.has(*kind))
+        .map(Notice::Unlocked)
+        .collect()
+}
+
 /// The meeting is over, which somebody did not hear.
 #[must_use]
 pub fn ended() -> Message {

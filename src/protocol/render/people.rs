@@ -57,6 +57,9 @@ impl Rendering<'_> {
         self.view.show_roles(user, Roles::default());
         self.view.show_locks(user, MediaKinds::default());
         self.view.reconnecting.remove(user);
+        for connection in self.view.stop_typing(user) {
+            self.stopped_typing(user, connection);
+        }
         let attached = std::mem::take(&mut self.out.attached);
         let (passing, staying): (Vec<_>, Vec<_>) =
             attached.into_iter().partition(|new| new.user == *user);
@@ -82,6 +85,8 @@ impl Rendering<'_> {
     }
 
     pub(super) fn media(&mut self, user: &UserId, changes: &MediaChanges) {
+        // Where no moderator is, who switches on is free of a lock.
+        self.locks_unclear |= !self.view.shown_locks(user).is_empty();
         self.updated(user, &Update::Media(*changes));
     }
 
@@ -119,6 +124,7 @@ impl Rendering<'_> {
         let locked = |it: &&std::sync::Arc<Participant>| !it.muted.locked.is_empty();
         self.locks_unclear |= !self.room.restricted.is_empty()
             || self.room.participant(user).filter(locked).is_some();
+        self.reranked.insert(user.clone());
         self.updated(user, &Update::Role { role, granted });
         let notice = Notice::Role {
             role,
@@ -172,13 +178,25 @@ impl Rendering<'_> {
             if shown != now {
                 self.view.show_locks(user, now);
                 self.updated(user, &Update::Locks { shown, now });
-                let promoted = self.room.rank_of(user).is_moderator();
-                for kind in MediaKind::ALL {
-                    if promoted && shown.has(kind) {
-                        self.tell(Audience::User(user.clone()), &Notice::Unlocked(kind));
-                    }
+                if self.reranked.contains(user) {
+                    self.tell_reranked(participant, (shown, now));
                 }
             }
+        }
+    }
+}
+
+impl Rendering<'_> {
+    /// With a role comes and goes what somebody may switch on. What they have on stays on.
+    fn tell_reranked(&mut self, person: &Participant, (shown, now): (MediaKinds, MediaKinds)) {
+        for kind in MediaKind::ALL {
+            let off = person.media.differing(&kind.off()) == MediaChanges::NONE;
+            let notice = match (shown.has(kind), now.has(kind)) {
+                (true, false) => Notice::Unlocked(kind),
+                (false, true) if off => Notice::Locked(kind),
+                (false, true) | (true, true) | (false, false) => continue,
+            };
+            self.tell(Audience::User(person.user.clone()), &notice);
         }
     }
 }

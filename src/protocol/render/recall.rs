@@ -13,7 +13,7 @@ use crate::domain::room::{Commit, Event, Room};
 pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)> {
     let cut = commits
         .iter()
-        .rposition(|commit| !commit.events.iter().all(tells_all));
+        .rposition(|commit| !commit.events.iter().all(|event| tells_all(event, room)));
     let commits = commits.get(cut.map_or(0, |at| at.saturating_add(1))..);
     let commits = commits.unwrap_or_default();
     let events: Vec<Event> = commits.iter().flat_map(|it| it.events.clone()).collect();
@@ -34,7 +34,7 @@ pub fn recall(commits: &[Arc<Commit>], room: &Room) -> Vec<(Revision, Rendered)>
 
 /// Whether what members are told of it depends on nothing but the event, and roles that other such
 /// events change.
-const fn tells_all(event: &Event) -> bool {
+fn tells_all(event: &Event, room: &Room) -> bool {
     match event {
         Event::ParticipantJoined { .. }
         | Event::ConnectionAttached { .. }
@@ -53,9 +53,13 @@ const fn tells_all(event: &Event) -> bool {
         | Event::AbsentForgotten { .. }
         | Event::ProviderSynced { .. }
         | Event::LockoutLifted { .. }
-        | Event::RoleGranted { .. }
-        | Event::RoleRevoked { .. }
         | Event::RoleAffirmed { .. } => true,
+        // What is locked for plain participants follows from their roles.
+        Event::RoleGranted { user, .. } | Event::RoleRevoked { user, .. } => {
+            let person = room.participant(user);
+            let locked = person.is_some_and(|it| !it.muted.locked.is_empty());
+            room.restricted.is_empty() && !locked
+        }
         Event::PasscodeFailed { lockout, .. } => lockout.is_none(),
         Event::Muted { locked, .. } => !*locked,
         Event::MeetingClaimed { .. }

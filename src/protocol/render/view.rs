@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::id::UserId;
+use crate::domain::chat::Announcement;
+use crate::domain::id::{ConnectionId, UserId};
 use crate::domain::participant::{MediaKind, MediaKinds, Participant, Seat};
 use crate::domain::role::Roles;
 use crate::domain::room::{Event, Room};
@@ -17,6 +18,8 @@ use crate::protocol::json;
 pub struct View {
     entries: BTreeMap<Seat, String>,
     pub(super) roles: BTreeMap<UserId, Roles>,
+    /// Who is typing, and over which connection.
+    pub(super) typing: BTreeMap<ConnectionId, UserId>,
     /// What people may not switch on.
     locks: BTreeMap<UserId, MediaKinds>,
     pub(super) reconnecting: BTreeSet<UserId>,
@@ -176,6 +179,27 @@ impl View {
         } else {
             self.roles.insert(user.clone(), roles);
         }
+    }
+
+    pub(super) fn note_typing(
+        &mut self,
+        user: &UserId,
+        via: Option<ConnectionId>,
+        announcement: &Announcement,
+    ) {
+        match (announcement, via) {
+            (Announcement::TypingStarted, Some(via)) => {
+                self.typing.insert(via, user.clone());
+            }
+            (Announcement::TypingStopped, Some(via)) => drop(self.typing.remove(&via)),
+            (Announcement::Reaction { .. }, _) | (_, None) => {}
+        }
+    }
+
+    /// Over which connections somebody was typing who no longer is.
+    pub(super) fn stop_typing(&mut self, user: &UserId) -> Vec<ConnectionId> {
+        let theirs = self.typing.extract_if(.., |_, typist| typist == user);
+        theirs.map(|(connection, _)| connection).collect()
     }
 
     pub(super) fn show_locks(&mut self, user: &UserId, locks: MediaKinds) {

@@ -40,7 +40,7 @@ export class Wire {
 
   /** Every connection ends at both ends, without a goodbye. */
   cut() {
-    for (const { near, far } of this.#pairs) for (const end of [near, far]) end.resetAndDestroy();
+    for (const { near, far } of this.#pairs) for (const end of [near, far]) sever(end);
   }
 
   /** Every connection ends at the client; the server hears nothing at all, not even that. */
@@ -49,7 +49,7 @@ export class Wire {
       this.#pairs.delete(pair);
       this.#stranded.add(pair.far);
       pair.far.off('data', pair.down).resume().once('close', () => this.#stranded.delete(pair.far));
-      pair.near.resetAndDestroy();
+      sever(pair.near);
     }
   }
 
@@ -71,7 +71,7 @@ export class Wire {
   #join(near) {
     near.on('error', () => {});
     if (this.isShut) {
-      near.resetAndDestroy();
+      sever(near);
       return;
     }
     const far = net.connect(this.#port, '127.0.0.1').on('error', () => {});
@@ -89,4 +89,10 @@ export class Wire {
       });
     }
   }
+}
+
+/** With RST; where the end was already said that would leak the handle, and this process would never end. */
+function sever(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else if (!socket.destroyed) socket.resetAndDestroy();
 }
