@@ -253,6 +253,26 @@ async fn what_the_store_has_lost_is_written_again() {
     }
 }
 
+/// After a failover the store may know the nodes, and not what they wrote last.
+#[tokio::test]
+async fn sessions_that_alone_are_lost_are_written_again() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node(ONE), cluster.node(TWO));
+    for number in 1..=10 {
+        notes(&one, number, Some(bob_in(&["a"])));
+    }
+    cluster.passes(BEAT).await;
+    cluster.store.loses_everything();
+    for node in [ONE, TWO] {
+        cluster.store.keep_list(node, WINDOW).await.unwrap();
+    }
+    cluster.passes(BEAT).await;
+    cluster.passes(BEAT).await;
+    for number in [1, 10] {
+        assert_eq!(returns(&two, number, 21).await, Some(bob_in(&["a"])));
+    }
+}
+
 #[tokio::test]
 async fn the_first_who_went_away_are_forgotten_first() {
     let cluster = Cluster::new();
