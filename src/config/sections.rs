@@ -459,7 +459,7 @@ pub struct RoomsConfig {
     pub empty_timeout_ms: u64,
     /// Messages of a room kept for those who come later. Default 100.
     pub chat_history: usize,
-    /// Reactions to one message. Default 500.
+    /// Reactions to one message. Default 100.
     pub reactions_per_message: usize,
     /// People who are not in the room and of whom it knows that they were muted or sent away.
     /// Default 1,000.

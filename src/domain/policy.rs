@@ -110,7 +110,7 @@ impl Default for Memory {
         Self {
             messages: 100,
             absent: 1_000,
-            reactions: 500,
+            reactions: 100,
         }
     }
 }

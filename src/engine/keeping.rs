@@ -59,6 +59,9 @@ struct Table {
     sampled: usize,
 }
 
+/// A session, and the node that the store says it is of.
+type Found = (Arc<Session>, Option<NodeId>);
+
 /// The sessions of this node.
 pub struct Sessions {
     table: Mutex<Table>,
@@ -180,15 +183,18 @@ impl Sessions {
 
     /// Takes up a session that `fits`, for this connection. Each is good once: who comes second, or while
     /// somebody is being put back with it, finds none.
+    ///
+    /// # Errors
+    /// The store does not say.
     pub async fn claim(
         self: &Arc<Self>,
         pid: &Pid,
         by: ConnectionId,
         fits: impl Fn(&Session) -> bool,
-    ) -> Option<Claim> {
+    ) -> Result<Option<Claim>, StoreError> {
         let key = pid.key();
         if !self.table().claimed.insert(key) {
-            return None;
+            return Ok(None);
         }
         let mut claim = Claim {
             sessions: self.clone(),
@@ -197,15 +203,15 @@ impl Sessions {
             session: None,
             before: None,
         };
-        let found = self
-            .look_up(&key)
-            .await
-            .filter(|(session, _)| fits(session));
-        let (session, holder) = found?;
-        if let Some(holder) = holder.filter(|holder| *holder != self.node())
-            && !self.move_here(&key, holder).await
-        {
-            return None;
+        let found = self.look_up(&key).await?;
+        let Some((session, holder)) = found.filter(|(session, _)| fits(session)) else {
+            return Ok(None);
+        };
+        if let Some(holder) = holder.filter(|holder| *holder != self.node()) {
+            let lasting = self.lasting();
+            if !self.store.pass(&key, holder, self.node(), lasting).await? {
+                return Ok(None);
+            }
         }
         let mut table = self.table();
         let of = table.entries.get(&key).map(|entry| entry.of);
@@ -219,44 +225,40 @@ impl Sessions {
         table.entries.insert(key, entry);
         drop(table);
         (claim.session, claim.before) = (Some(session), of);
-        Some(claim)
-    }
-
-    async fn move_here(&self, key: &SessionKey, from: NodeId) -> bool {
-        let lasting = self.lasting();
-        let moved = self.store.pass(key, from, self.node(), lasting).await;
-        moved.unwrap_or(false)
+        Ok(Some(claim))
     }
 
     /// The session as it is known best, and the node that the store says it is of. What is known here counts
     /// unless it has moved on to another node meanwhile.
-    async fn look_up(&self, key: &SessionKey) -> Option<(Arc<Session>, Option<NodeId>)> {
+    async fn look_up(&self, key: &SessionKey) -> Result<Option<Found>, StoreError> {
         let stored = self.store.read(key).await;
         let now = self.clock.now();
         let mut table = self.table();
         let own = table.entries.get(key);
         let is_open = |entry: &&Entry| entry.until.is_none_or(|until| until > now);
-        match stored {
+        Ok(match stored {
             Ok(Some(stored)) if stored.holder != self.node() => {
                 let holder = stored.holder;
                 table.entries.remove(key);
                 Some((Arc::new(stored.session), Some(holder)))
             }
             Ok(Some(stored)) => {
-                let own = own.filter(is_open)?;
-                Some((own.session.clone(), Some(stored.holder)))
+                let own = own.filter(is_open);
+                own.map(|own| (own.session.clone(), Some(stored.holder)))
             }
             Ok(None) => {
                 // What the store has been told and does not have was ended by another node.
-                let own = own.filter(is_open).filter(|it| it.written.is_none())?;
-                Some((own.session.clone(), None))
+                let own = own.filter(is_open).filter(|it| it.written.is_none());
+                own.map(|own| (own.session.clone(), None))
             }
             Err(error) => {
                 tracing::debug!(%error, "a session is looked for on this node alone");
-                let own = own.filter(is_open)?;
+                let Some(own) = own.filter(is_open) else {
+                    return Err(error);
+                };
                 Some((own.session.clone(), own.written.map(|_| self.node())))
             }
-        }
+        })
     }
 
     /// Keeps the store informed until told to stop.
@@ -412,6 +414,12 @@ impl Claim {
     #[must_use]
     pub const fn before(&self) -> Option<ConnectionId> {
         self.before
+    }
+
+    /// They could not be put back now, and may try again.
+    pub fn give_back(mut self) {
+        self.session = None;
+        self.sessions.ended(self.key, self.by);
     }
 
     /// They are back: the session is the new connection's.

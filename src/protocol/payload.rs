@@ -99,7 +99,7 @@ pub enum Target {
     User(UserId),
     /// Who holds this connection.
     Holder(ConnectionId),
-    /// A user if somebody here is called that, or else who holds this connection.
+    /// Who holds this connection, or else the user who is called that.
     Either(UserId, ConnectionId),
 }
 

@@ -76,6 +76,13 @@ impl Hub {
         }
     }
 
+    /// The same, and waits for it.
+    pub(super) async fn end_session_now(&self, sid: Sid, version: Version) {
+        if let Some(door) = self.back_door.get() {
+            door.clone().end(sid, version).await;
+        }
+    }
+
     /// Sessions that are about to be ended: one task for each.
     fn abandoned(&self) -> MutexGuard<'_, HashSet<Sid>> {
         self.abandoned

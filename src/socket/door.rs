@@ -61,6 +61,16 @@ impl Door {
             ProtocolVersion::V4 => {}
             ProtocolVersion::V5 => {
                 let pid = self.hub.recover(&connection, auth.pid.as_deref()).await;
+                let pid = match pid {
+                    Ok(pid) => pid,
+                    Err(refusal) => {
+                        // Told nothing, its client tries again by itself, which it would not if it were refused.
+                        self.hub.end_silent(&connection);
+                        let version = version_of(socket.protocol());
+                        self.hub.end_session_now(socket.id, version).await;
+                        return Err(refusal);
+                    }
+                };
                 let pid = pid.as_ref().map(Pid::expose);
                 let packet = introducing::answer(&connection.id().public(), pid);
                 self.hub.introduce(socket.id, &connection, &packet.into());

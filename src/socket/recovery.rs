@@ -12,10 +12,22 @@ use crate::auth::Principal;
 use crate::domain::id::RoomKey;
 use crate::domain::participant::MediaChanges;
 use crate::domain::passcode::Network;
+use crate::domain::refusal::{Kind, Refusal};
 use crate::domain::room::{Actor, Command, Join, LossCause, Return, Room};
 use crate::engine::keeping::Sessions;
 use crate::engine::registry::Request;
 use crate::engine::sessions::{Pid, Session, SessionRoom};
+
+/// Whether a client is in its rooms again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// In one of them at least.
+    Yes,
+    /// In none.
+    No,
+    /// Nobody could say: the store does not answer.
+    Later,
+}
 
 /// What is known of the client that a pid was told to.
 enum Holder {
@@ -39,20 +51,30 @@ fn fits(principal: &Principal, session: &Session) -> bool {
 impl Hub {
     /// What the client is to show when it comes back: what it has shown now, where it was put back with
     /// that, or something new.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when it could not be put back now, and may be if it tries again.
     pub(super) async fn recover(
         self: &Arc<Self>,
         connection: &Arc<Connection>,
         shown: Option<&str>,
-    ) -> Option<Pid> {
-        let sessions = self.sessions.get()?;
-        if let Some(pid) = shown.and_then(Pid::parse)
-            && self.put_back(sessions, connection, &pid).await
-        {
-            return Some(pid);
+    ) -> Result<Option<Pid>, Refusal> {
+        let Some(sessions) = self.sessions.get() else {
+            return Ok(None);
+        };
+        if let Some(pid) = shown.and_then(Pid::parse) {
+            match self.put_back(sessions, connection, &pid).await {
+                Back::Yes => return Ok(Some(pid)),
+                Back::No => {}
+                Back::Later => {
+                    let reason = "Your rooms do not answer yet";
+                    return Err(Refusal::Unavailable { reason });
+                }
+            }
         }
-        let pid = sessions.pid()?;
-        connection.with_kept(|kept, _, _| kept.pid = Some(pid.clone()));
-        Some(pid)
+        let pid = sessions.pid();
+        connection.with_kept(|kept, _, _| kept.pid.clone_from(&pid));
+        Ok(pid)
     }
 
     /// Whether the client that was told this pid is still there: then somebody else shows it. That its
@@ -74,7 +96,7 @@ impl Hub {
     }
 
     /// A connection that its client has lost ends now: a room may have a place for one only.
-    fn end_silent(&self, lost: &Arc<Connection>) {
+    pub(super) fn end_silent(&self, lost: &Arc<Connection>) {
         lost.with_kept(|kept, _, _| kept.pid = None);
         if !lost.cut() {
             return;
@@ -94,19 +116,21 @@ impl Hub {
         sessions: &Arc<Sessions>,
         connection: &Arc<Connection>,
         pid: &Pid,
-    ) -> bool {
+    ) -> Back {
         let holder = self.ask_holder(sessions, pid).await;
         if matches!(holder, Holder::There) {
-            return false;
+            return Back::No;
         }
         let principal = connection.principal();
         let claim = sessions.claim(pid, connection.id(), |session| fits(principal, session));
         let claimed = tokio::time::timeout(self.recovery_patience(), claim).await;
-        let Ok(Some(claim)) = claimed else {
-            return false;
+        let claim = match claimed {
+            Ok(Ok(Some(claim))) => claim,
+            Ok(Ok(None)) => return Back::No,
+            Ok(Err(_)) | Err(_) => return Back::Later,
         };
         let Some(session) = claim.session().cloned() else {
-            return false;
+            return Back::No;
         };
         if let Holder::Silent(lost) = &holder {
             self.end_silent(lost);
@@ -116,10 +140,15 @@ impl Hub {
             .rooms
             .iter()
             .map(|seat| self.return_to(connection, &session, seat));
-        let back = join_all(returns).await.contains(&true) && connection.bind(&session.user);
+        let returned = join_all(returns).await;
+        let back = returned.contains(&Back::Yes) && connection.bind(&session.user);
         if !back {
             self.unlist(connection);
-            return false;
+            if returned.contains(&Back::Later) {
+                claim.give_back();
+                return Back::Later;
+            }
+            return Back::No;
         }
         if let Some(before) = claim.before().and_then(|id| self.connection(id)) {
             before.with_kept(|kept, _, _| kept.pid = None);
@@ -127,7 +156,7 @@ impl Hub {
         connection.with_kept(|kept, _, _| kept.pid = Some(pid.clone()));
         claim.keep();
         self.note_session(connection);
-        true
+        Back::Yes
     }
 
     /// The library closes who is not connected in time: looking and joining together take half of that.
@@ -142,14 +171,14 @@ impl Hub {
         connection: &Arc<Connection>,
         session: &Session,
         seat: &SessionRoom,
-    ) -> bool {
+    ) -> Back {
         let key = RoomKey {
             tenant: session.tenant.clone(),
             room: seat.room.clone(),
         };
         let limit = self.limits.rooms_per_connection;
         let (Some(rooms), true) = (self.rooms(), connection.enter(&key, limit)) else {
-            return false;
+            return Back::No;
         };
         // What was said meanwhile comes with the list.
         connection.await_history(&key, true, limit);
@@ -160,18 +189,23 @@ impl Hub {
             let person = room.person(&session.user);
             person.is_some_and(|person| person.holds(connection.id()))
         };
+        let mut back = Back::No;
         match joined {
             Ok(Ok(room)) if holds(&room) => {
                 if connection.is_in(&key) {
                     connection.with_kept(|kept, _, _| kept.seat(&key, &seat.profile));
                 }
-                return true;
+                return Back::Yes;
             }
             Ok(Ok(_)) => {}
             Ok(Err(refusal)) => {
+                if refusal.kind() == Kind::Unavailable {
+                    back = Back::Later;
+                }
                 tracing::debug!(room.id = %key, code = refusal.code(), "a client was not put back");
             }
             Err(_elapsed) => {
+                back = Back::Later;
                 // It may yet come in: then it goes again.
                 let id = connection.id();
                 let leave = Command::Leave { connection: id };
@@ -179,7 +213,7 @@ impl Hub {
             }
         }
         connection.leave(&key);
-        false
+        back
     }
 
     fn join_again(&self, connection: &Connection, session: &Session, seat: &SessionRoom) -> Join {

@@ -156,17 +156,9 @@ impl Wire {
     /// commands without ever reading is cut off.
     pub fn send(self: &Arc<Self>, events: &[Bytes], answers: &[Bytes]) -> Sent {
         let mut out = self.out();
-        match &mut out.phase {
+        match &out.phase {
             Phase::Closed | Phase::Finishing | Phase::Http => return Sent::Closed,
-            Phase::Held(_, held) => {
-                held.extend(events.iter().chain(answers).cloned());
-                let waiting: usize = held.iter().map(Bytes::len).sum();
-                if waiting > self.limit.saturating_mul(2) {
-                    self.close(&mut out);
-                    return Sent::Closed;
-                }
-                return Sent::Ok;
-            }
+            Phase::Held(..) => return self.hold(&mut out, events, answers),
             Phase::Open => {}
         }
         let was_behind = out.behind;
@@ -194,6 +186,39 @@ impl Wire {
         }
     }
 
+    /// Keeps what the library has to open the way for, within the same bounds as what waits for a slow
+    /// reader. Who comes back may have more to be shown than fits: it is shown that later.
+    fn hold(&self, out: &mut Out, events: &[Bytes], answers: &[Bytes]) -> Sent {
+        let Out {
+            phase: Phase::Held(_, held),
+            behind,
+            owed,
+            ..
+        } = out
+        else {
+            return Sent::Closed;
+        };
+        let was_behind = *behind;
+        let waiting: usize = held.iter().map(Bytes::len).sum();
+        *behind = was_behind || waiting > self.limit;
+        if *behind {
+            let more: usize = answers.iter().map(Bytes::len).sum();
+            *owed = owed.saturating_add(more);
+        } else {
+            held.extend(events.iter().cloned());
+        }
+        held.extend(answers.iter().cloned());
+        match (*behind, was_behind) {
+            (true, _) if *owed > self.limit => {
+                self.close(out);
+                Sent::Closed
+            }
+            (true, false) => Sent::FellBehind,
+            (true, true) => Sent::Behind,
+            (false, _) => Sent::Ok,
+        }
+    }
+
     /// The reader has caught up and is about to be sent everything anew.
     pub fn caught_up(&self) {
         self.out().behind = false;
@@ -211,7 +236,8 @@ impl Wire {
             let drained = self.drained.notified();
             {
                 let out = self.out();
-                if out.queue.is_empty() || matches!(out.phase, Phase::Closed) {
+                let held = matches!(out.phase, Phase::Held(..));
+                if (out.queue.is_empty() && !held) || matches!(out.phase, Phase::Closed) {
                     return;
                 }
             }
@@ -376,6 +402,9 @@ impl Wire {
                 if let Phase::Held(_, held) = phase {
                     let held: Vec<Bytes> = held.into();
                     self.write(out, &held);
+                }
+                if out.queue.is_empty() {
+                    self.drained.notify_waiters();
                 }
                 return self.write_copy(out, buffer.get(end..).unwrap_or_default());
             }

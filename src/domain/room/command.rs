@@ -248,7 +248,7 @@ pub enum Command {
     ToHolder {
         /// Which connection.
         holder: ConnectionId,
-        /// Who is meant instead, if somebody here is called that.
+        /// Who is meant where nobody here holds it.
         user: Option<UserId>,
         /// What.
         deed: Box<Deed>,

@@ -153,11 +153,13 @@ fn of_holder(
     user: Option<&UserId>,
     deed: &Deed,
 ) -> Result<Command, Refusal> {
-    if let Some(user) = user.filter(|user| room.person(user).is_some()) {
+    // The connection first: nobody chooses its name, and a user's name may be chosen to look like it.
+    let Some(person) = room.holder_of(holder) else {
+        let user = user.filter(|user| room.person(user).is_some());
+        let user = user.ok_or(Refusal::ParticipantNotFound)?;
         return Ok(deed.clone().to(user.clone()));
-    }
-    let person = room.holder_of(holder);
-    let user = person.ok_or(Refusal::ParticipantNotFound)?.user.clone();
+    };
+    let user = person.user.clone();
     let mut command = deed.clone().to(user);
     if let Command::Signal { only, .. } = &mut command {
         *only = Some(holder);

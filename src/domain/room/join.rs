@@ -94,7 +94,11 @@ fn newcomer(room: &Room, join: &Join, connection: Connection, now: Timestamp) ->
         joined_at: now,
         connections: vec![connection],
         lost: None,
-        muted,
+        // That a moderator switched it off is remembered as of those who were there then.
+        muted: Muted {
+            kinds: held.kinds,
+            ..muted
+        },
         admitted_by: None,
     }
 }

@@ -22,7 +22,7 @@ use crate::protocol::payload::{
 use crate::protocol::request::{PayloadLimits, Request};
 
 /// Characters of a reaction.
-const EMOJI_CHARS: usize = 32;
+const EMOJI_CHARS: usize = 16;
 
 /// Bytes of what a client calls its session.
 const SESSION_BYTES: usize = 256;

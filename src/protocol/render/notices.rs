@@ -80,13 +80,13 @@ pub fn muted(room: &Room, person: &Participant) -> Vec<Notice<'static>> {
     held.map(notice).collect()
 }
 
-/// The same of what they may switch on.
+/// The same of what they may switch on again: a moderator had muted it, and does not hold it any more.
 #[must_use]
 pub fn unlocked(room: &Room, person: &Participant) -> Vec<Notice<'static>> {
     let locks = room.locked_for(person);
     let kinds = MediaKind::ALL.into_iter();
     kinds
-        .filter(|kind| !locks.has(*kind))
+        .filter(|kind| person.muted.has(*kind) && !locks.has(*kind))
         .map(Notice::Unlocked)
         .collect()
 }

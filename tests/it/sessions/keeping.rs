@@ -152,7 +152,8 @@ fn ends(sessions: &Sessions, number: u64) {
 async fn returns(sessions: &Arc<Sessions>, number: u128, over: u64) -> Option<Session> {
     let claim = sessions
         .claim(&pid(number), connection(over), |_| true)
-        .await?;
+        .await
+        .ok()??;
     let session = claim.session().cloned();
     claim.keep();
     session
@@ -253,6 +254,23 @@ async fn what_the_store_has_lost_is_written_again() {
     }
 }
 
+/// What a store that is away does to somebody's return is no fault of theirs.
+#[tokio::test]
+async fn who_cannot_be_put_back_now_may_come_again() {
+    let cluster = Cluster::new();
+    let (one, two) = (cluster.node(ONE), cluster.node(TWO));
+    notes(&one, 1, Some(bob_in(&["a"])));
+    cluster.passes(BEAT).await;
+    cluster.store.is_down(true);
+    let claim = two.claim(&pid(1), connection(21), |_| true).await;
+    assert!(claim.is_err(), "nobody knows");
+    cluster.store.is_down(false);
+    let claim = two.claim(&pid(1), connection(21), |_| true).await;
+    claim.unwrap().unwrap().give_back();
+    cluster.passes(BEAT).await;
+    assert!(returns(&one, 1, 11).await.is_some());
+}
+
 /// After a failover the store may know the nodes, and not what they wrote last.
 #[tokio::test]
 async fn sessions_that_alone_are_lost_are_written_again() {
@@ -299,7 +317,7 @@ async fn a_pid_in_the_wrong_hands_stays_good() {
     cluster.settles().await;
     for node in [&one, &two] {
         let claim = node.claim(&pid(1), connection(9), |_| false).await;
-        assert!(claim.is_none());
+        assert!(claim.unwrap().is_none());
     }
     assert!(returns(&two, 1, 21).await.is_some());
 }
@@ -309,7 +327,8 @@ async fn one_comes_back_at_a_time_and_whose_return_fails_has_used_it_up() {
     let cluster = Cluster::new();
     let one = cluster.node(ONE);
     notes(&one, 1, Some(bob_in(&["a"])));
-    let claim = one.claim(&pid(1), connection(11), |_| true).await.unwrap();
+    let claim = one.claim(&pid(1), connection(11), |_| true).await;
+    let claim = claim.unwrap().unwrap();
     assert_eq!(claim.before(), Some(connection(1)));
     assert_eq!(returns(&one, 1, 12).await, None);
     drop(claim);

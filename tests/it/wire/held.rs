@@ -162,11 +162,31 @@ async fn everything_that_was_held_comes_in_order() {
 }
 
 #[tokio::test]
-async fn who_never_connects_is_cut_off_at_twice_the_limit() {
+async fn for_who_never_connects_no_more_is_kept_than_for_who_never_reads() {
     let mut pair = Pair::held_until(Until::Connected, 1000).await;
     let full = event("e", 0, 900);
     assert_eq!(pair.room_sends(&[&full]), Sent::Ok);
     assert_eq!(pair.room_sends(&[&full]), Sent::Ok);
-    assert_eq!(pair.room_sends(&[&full]), Sent::Closed);
+    assert_eq!(pair.room_sends(&[&full]), Sent::FellBehind);
+    assert_eq!(pair.room_sends(&[&full]), Sent::Behind);
+    let answer = [frame(&full)];
+    assert_eq!(pair.wire.send(&[], &answer), Sent::Behind);
+    assert_eq!(pair.wire.send(&[], &answer), Sent::Closed);
     assert_eq!(pair.client_reads_to_the_end().await, b"");
+}
+
+/// Who comes back may have more to be shown than fits: it is connected, and shown the rest later.
+#[tokio::test]
+async fn who_has_too_much_to_be_shown_is_connected_all_the_same() {
+    let mut pair = Pair::held_until(Until::Connected, 1000).await;
+    let full = event("e", 0, 900);
+    for sent in [Sent::Ok, Sent::Ok, Sent::FellBehind] {
+        assert_eq!(pair.room_sends(&[&full]), sent);
+    }
+    pair.library_writes(&[CONNECTED]).await;
+    let expected = [CONNECTED, full.as_str(), full.as_str()];
+    assert_eq!(pair.client_reads(3).await, expected);
+    pair.wire.drained().await;
+    pair.wire.caught_up();
+    assert_eq!(pair.room_sends(&[&full]), Sent::Ok);
 }
