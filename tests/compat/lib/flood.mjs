@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 
 const PICTURE = `https://img.example/${'p'.repeat(1_900)}`;
-const AT_ONCE = 20;
+// So few that each of its joins is answered with the list: what one client is sent at once is bounded.
+const AT_ONCE = 10;
 
 /** Events that `flood` makes per round, and about how many bytes they are. */
 export const BYTES_PER_ROUND = 2 * PICTURE.length;
