@@ -81,7 +81,10 @@ for (const [name, fake] of Object.entries(SERVICES)) {
     scenario('of somebody whose ban was lifted: they stay once they are back here', async (stage) => {
       const people = await seatedAt(fake, stage, 'bob');
       await gone(people, people.bob, ban);
+      // Each is carried before the next: what put them out may still be on its way otherwise.
+      await applied(people.ann, 'bob');
       await unban(people.ann, 'bob');
+      await applied(people.ann, 'bob');
       const back = await stage.joined('bob', people.roomId);
       await back.until(() => ticketOf(back), 'a ticket');
       await staysIn(stage, people, await returns(stage, back));
