@@ -22,7 +22,7 @@ pub struct ListLimits {
     /// Changes of so long share one.
     pub interval: Duration,
     /// Bytes of all lists of one room on this node, in a second. Lists come more seldom in rooms that
-    /// would need more, as far as [`LATEST`] lets them.
+    /// would need more, but within a second all the same.
     pub bytes_per_second: u64,
 }
 
