@@ -154,7 +154,7 @@ impl Fanout {
             };
             pieces.extend(match dialect {
                 Dialect::Delta => acknowledge(room, view, list, &answer, (&came, provided)),
-                Dialect::List => acknowledge_in_list(room, &answer, (&came, provided)),
+                Dialect::List => acknowledge_in_list(room, list, &answer, (&came, provided)),
             });
             if is_member {
                 let extra: &mut Parcel = extras.entry(id).or_default();
@@ -342,6 +342,7 @@ fn acknowledge(
 /// The same in the list dialect.
 fn acknowledge_in_list(
     room: &Room,
+    list: Option<&Arc<Message>>,
     answer: &Answer,
     (came, provided): (&Came, Provided<'_>),
 ) -> Vec<Piece> {
@@ -352,7 +353,7 @@ fn acknowledge_in_list(
     let mut pieces = Vec::with_capacity(2);
     let payload = match outcome {
         Outcome::Done => list::done_ack(Some(answer.rev)),
-        Outcome::State => delta::room_ack(room, &View::of(room).list(room)),
+        Outcome::State => delta::room_ack(room, list.map_or("[]", |list| &*list.payload)),
         Outcome::Joined { user, .. } if came.entered => {
             list::joined_ack(room, user, came.already, provided)
         }

@@ -66,8 +66,8 @@ pub fn say(notice: &Notice<'_>, rev: Revision) -> Option<Message> {
     Some(Message { name, payload })
 }
 
-/// `participant-updated` and the notice to whom it is about, of a role.
-pub const fn role_field(role: Role) -> &'static str {
+/// The field of a participant that says whether they hold a role.
+const fn role_field(role: Role) -> &'static str {
     match role {
         Role::Host => "isHost",
         Role::CoHost => "isCoHost",

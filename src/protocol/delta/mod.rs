@@ -15,7 +15,7 @@ pub use acks::{
 };
 pub use chat::{history, history_event};
 pub use commands::key;
-pub use messages::{by_name, granted_name, media, role_field, say};
+pub use messages::{by_name, granted_name, media, say};
 pub use parse::{join, parse};
 pub use session::{refreshed_ack, token_expiring};
 pub use tickets::{Provided, provider_pending, provider_token, ticket_ack};
